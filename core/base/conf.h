@@ -1,0 +1,40 @@
+/* The configuration: sections of key = value, from one INI file (libinih) and --set section.key=value,
+ * where the latter win. Tables of options give parser, check, help and man page. Repeated keys are
+ * lists. Errors name file, line, key, limit and remedy. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conf;
+
+int conf_new(struct conf **out);
+struct conf *conf_free(struct conf *conf);
+int conf_load(struct conf *conf, const char *path);
+int conf_set(struct conf *conf, const char *assignment); /* "mqtt.listen=127.0.0.1:0" */
+
+struct conf_entry {
+	const char *key, *value;
+	const char *origin; /* "/etc/signalbox/signalbox.conf:12" or "--set" */
+};
+/* Section names in order, NULL after the last; "mqtt", "modbus boiler". */
+const char *conf_section(const struct conf *conf, size_t index);
+/* Entries of a section in order, NULL after the last. */
+const struct conf_entry *conf_entry(const struct conf *conf, const char *section, size_t index);
+
+enum option_kind { OPTION_TEXT, OPTION_BOOL, OPTION_INT, OPTION_SIZE, OPTION_TIME, OPTION_CHOICE };
+
+struct option_spec {
+	const char *section, *key;
+	enum option_kind kind;
+	size_t offset;        /* in the target struct: char*, bool, int64_t, uint64_t, int64_t ns, int */
+	const char *fallback; /* as it would be written in the file */
+	const char *choices;  /* OPTION_CHOICE: "off|pending|active" gives 0, 1, 2 */
+	int64_t least, most;  /* OPTION_INT, SIZE, TIME; both 0: any */
+	const char *help;
+};
+/* Fills target from conf by the table (ended by section NULL). Unknown keys in a section the table
+ * names, bad values and ranges are all reported through report, then -EINVAL. */
+typedef void (*conf_report_fn)(void *ud, const char *text);
+int conf_fill(const struct conf *conf, const struct option_spec *table, void *target,
+              conf_report_fn report, void *ud);

@@ -1,0 +1,42 @@
+/* Listeners and connections of one loop: accept, TLS, input tails, coalesced output, limits. Data is
+ * served before handshakes, at most 4 handshake steps a turn; one read and one write per connection
+ * and turn, no epoll_ctl per message. Connections are named by generation-checked handles (sb_conn).
+ * All calls from the loop's thread. An idle plaintext connection costs at most 256 bytes here. */
+#pragma once
+#include <stdint.h>
+
+#include <signalbox/services.h>
+
+struct loop;
+struct streams;
+struct tls;
+
+struct streams_limits {
+	uint32_t max_conns;         /* of this loop */
+	uint32_t handshake_seconds; /* TLS handshake must be done */
+};
+
+struct streams_stats {
+	uint64_t accepted, refused, closed, bytes_in, bytes_out, handshakes, handshake_failures;
+	uint32_t open_now;
+};
+
+int streams_new(struct streams **out, struct loop *loop, const struct streams_limits *limits);
+struct streams *streams_free(struct streams *s); /* closes everything, callbacks included */
+/* As sb_stream.listen; tls may be NULL when spec->tls is 0. *id names the listener. */
+int streams_listen(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
+                   uint32_t *id);
+void streams_unlisten(struct streams *s, uint32_t id); /* its connections: SB_CLOSE_STOP */
+int streams_write(struct streams *s, sb_conn conn, struct sb_bytes bytes);
+int streams_pause(struct streams *s, sb_conn conn);
+int streams_resume(struct streams *s, sb_conn conn);
+/* Nobody is read until resumed: the data path is full. */
+void streams_pause_all(struct streams *s);
+void streams_resume_all(struct streams *s);
+int streams_close(struct streams *s, sb_conn conn);
+uint32_t streams_unsent(const struct streams *s, sb_conn conn);
+void streams_stats(const struct streams *s, struct streams_stats *out);
+
+/* One server identity, shared by all loops and the HTTP side. */
+int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_path);
+struct tls *tls_free(struct tls *tls);

@@ -1,0 +1,27 @@
+/* The registry's documents, as core folders see them: any thread asks, the docstore instance's thread
+ * answers. Writes of one moment share one commit. Also implements the service "sb.docs/1". */
+#pragma once
+#include <stdint.h>
+
+#include <signalbox/types.h>
+
+struct docs;
+struct host;
+struct sb_doc_put;
+
+int docs_new(struct docs **out, struct host *host); /* provides "sb.docs/1"; before host_load() */
+struct docs *docs_free(struct docs *docs);
+int docs_attach(struct docs *docs); /* after the docstore instance started; SB_E_NOT_FOUND if none */
+
+/* [docstore thread] r 0 and the new revision, SB_E_CONFLICT, or a fault. */
+typedef void (*docs_done_fn)(void *ud, int r, uint64_t rev);
+/* Any thread; copies its arguments. done may be NULL; it is not called when this fails. */
+int docs_put(struct docs *docs, struct sb_str space, struct sb_str key, struct sb_bytes doc,
+             uint64_t if_rev, docs_done_fn done, void *ud);
+
+/* Main or query threads: blocks until answered. */
+int docs_put_wait(struct docs *docs, const struct sb_doc_put *puts, uint32_t n);
+typedef int (*docs_row_fn)(void *ud, struct sb_str key, struct sb_bytes doc, uint64_t rev);
+int docs_scan_wait(struct docs *docs, struct sb_str space, docs_row_fn fn, void *ud);
+/* Blocks until every put before this call is on disk. */
+int docs_flush(struct docs *docs);

@@ -1,0 +1,31 @@
+/* From a plugin's points to durable rows: the host side of "sb.telemetry/1" and "sb.payload/1". On the
+ * producer's own thread: resolve, stamp, check, quota, form rows, into the instance's journal ring; on
+ * the way back: completions in order. */
+#pragma once
+#include <stdint.h>
+
+struct catalog;
+struct host;
+struct ingest;
+struct journal;
+struct registry;
+
+struct ingest_config {
+	struct host *host;
+	struct journal *journal;
+	struct registry *registry;
+	struct catalog *catalog;
+	uint32_t max_series_per_device; /* 2,048 */
+	uint32_t max_payload_bytes;     /* 256 KiB */
+	double max_messages_per_second; /* per device; 0: no limit */
+	uint32_t burst_messages;
+	uint64_t ring_bytes; /* per instance, 4 MiB */
+};
+
+int ingest_new(struct ingest **out, const struct ingest_config *config); /* before host_load() */
+struct ingest *ingest_free(struct ingest *ingest);
+
+struct ingest_stats {
+	uint64_t messages, points, duplicates, late, quarantined, refused, throttled, backpressure;
+};
+void ingest_stats(const struct ingest *ingest, struct ingest_stats *out); /* any thread */

@@ -1,0 +1,150 @@
+/* Who is there: devices, their states, sessions and fates. In memory, in full; written behind to
+ * documents, and defined in the journal before anything refers to them, so that the hot path never
+ * waits for a database. Device objects live as long as the registry; handles are checked.
+ *
+ * Locks: members marked L under registry_lock(); atomics without; `hot` by ingest under its own lock.
+ * Any thread, unless said. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <signalbox/services.h>
+
+struct catalog;
+struct docs;
+struct host;
+struct registry;
+struct series_set;
+struct wire;
+
+enum device_admin { DEVICE_EXPECTED, DEVICE_PENDING, DEVICE_ACTIVE, DEVICE_SUSPENDED, DEVICE_RETIRED };
+extern const char *const device_admin_names[]; /* "expected" ... NULL-ended */
+
+enum provisioning { PROVISION_OFF, PROVISION_PENDING, PROVISION_ACTIVE };
+
+#define DEVICE_FATES(X) \
+	X(accepted, "points stored") \
+	X(duplicate, "points that were there already, dropped") \
+	X(late, "points older than their device's newest, stored") \
+	X(quarantined, "payloads nobody could read, kept for inspection") \
+	X(throttled, "times the device was told to wait") \
+	X(refused, "messages not allowed or over a limit") \
+	X(dropped, "messages without acknowledgement lost under pressure")
+
+enum device_fate {
+#define DEVICE_FATE_ENUM(name, help) FATE_##name,
+	DEVICE_FATES(DEVICE_FATE_ENUM)
+#undef DEVICE_FATE_ENUM
+	FATE_COUNT
+};
+extern const char *const device_fate_names[FATE_COUNT];
+
+struct device_reason { /* the last time a fate had one */
+	int64_t at_ns; /* 0: never */
+	char text[160];
+};
+
+struct device_quarantine { /* the newest unreadable payloads */
+	int64_t at_ns;
+	char subject[32], why[160];
+	uint8_t head[128];
+	uint32_t head_len, total;
+};
+#define DEVICE_QUARANTINE_KEPT 4
+
+struct device_credential;
+
+struct device {
+	uint32_t no; /* > 0, never used twice */
+	char id[129];
+	/* L */
+	enum device_admin admin;
+	char name[129], model[65], site[65];
+	char tags[256]; /* space-separated */
+	uint64_t rev;   /* of its document, for if_rev */
+	int64_t created_ns;
+	struct device_credential *credential;
+	struct device_reason reasons[FATE_COUNT];
+	struct device_quarantine quarantine[DEVICE_QUARANTINE_KEPT];
+	uint32_t quarantine_at;
+	/* atomics: three separate facts of connectivity */
+	_Atomic int64_t session_since_ns; /* 0: no session */
+	_Atomic int64_t seen_ns;          /* answered lately */
+	_Atomic int64_t data_ns;          /* newest data taken */
+	_Atomic int64_t interval_ns;      /* learned time between messages; 0: not yet */
+	_Atomic uint64_t fates[FATE_COUNT];
+	struct series_set *series; /* set once, before the device is visible */
+	struct {                   /* ingest */
+		pthread_mutex_t lock;
+		int64_t newest_ts_ns;
+		int64_t clock_offset_ns; /* device minus host, estimated */
+		bool clock_known;
+		int64_t tokens_at_ns;
+		double tokens;
+	} hot;
+};
+
+struct registry_config {
+	struct catalog *catalog;
+	struct docs *docs;
+	struct host *host;
+	enum provisioning provisioning;
+	uint32_t max_devices;
+	/* Defines a RECORD_DEVICE in the journal. */
+	int (*define)(void *ud, struct sb_bytes record);
+	void *ud;
+};
+
+int registry_new(struct registry **out, const struct registry_config *config); /* provides "sb.devices/1" */
+struct registry *registry_free(struct registry *reg);
+/* Main, at start: documents of space "device", then RECORD_DEVICE of the journal. Idempotent. */
+int registry_load(struct registry *reg);
+int registry_apply(struct registry *reg, struct sb_bytes record);
+int registry_save(struct registry *reg); /* changed devices and counters to docs, and wait */
+
+void registry_lock(struct registry *reg);
+void registry_unlock(struct registry *reg);
+struct device *registry_get(const struct registry *reg, sb_device handle); /* NULL: stale */
+struct device *registry_at(const struct registry *reg, uint32_t no);
+sb_device registry_handle(const struct device *dev);
+/* 0, SB_E_UNKNOWN_DEVICE, SB_E_NAME. */
+int registry_find(struct registry *reg, struct sb_str id, struct device **out);
+/* As find; a first contact makes the device where provisioning allows it (SB_E_QUOTA, -ENOMEM). */
+int registry_meet(struct registry *reg, struct sb_str id, struct device **out);
+uint32_t registry_count(const struct registry *reg);
+/* In order of number, the first with no > *no; NULL after the last; retired ones included. */
+struct device *registry_next(const struct registry *reg, uint32_t *no);
+
+/* ---- changes by people; durable when done is called (docs thread), audited */
+struct device_change { /* members with p == NULL stay as they are */
+	struct sb_str name, model, site, tags;
+	struct sb_str password; /* empty: remove the credential; else set, hashed */
+	int admin;              /* enum device_admin, or -1 */
+	uint64_t if_rev;        /* UINT64_MAX: any */
+	const char *who;        /* for the audit */
+	bool dry_run;
+};
+typedef void (*registry_done_fn)(void *ud, int r);
+/* SB_E_UNKNOWN_DEVICE, SB_E_CONFLICT, SB_E_NAME at once; else SB_PENDING, then done. */
+int registry_change(struct registry *reg, struct sb_str id, const struct device_change *change,
+                    registry_done_fn done, void *ud);
+int registry_create(struct registry *reg, struct sb_str id, const struct device_change *change,
+                    registry_done_fn done, void *ud); /* SB_E_EXISTS */
+
+/* ---- live: called from whichever thread changed something; must not block, may be repeated */
+enum { DEVICE_CHANGED_RECORD = 1, DEVICE_CHANGED_SESSION = 2, DEVICE_CHANGED_FATE = 4, DEVICE_CHANGED_SERIES = 8 };
+struct registry_listener {
+	void (*changed)(void *ud, struct device *dev, uint32_t what);
+	void *ud;
+	struct registry_listener *next;
+};
+void registry_listen(struct registry *reg, struct registry_listener *l); /* before start */
+void registry_changed(struct registry *reg, struct device *dev, uint32_t what);
+
+/* ---- facts */
+void registry_fate(struct registry *reg, struct device *dev, enum device_fate fate, uint64_t n,
+                   const char *reason); /* reason may be NULL */
+void registry_quarantine(struct registry *reg, struct device *dev, struct sb_str subject,
+                         struct sb_bytes payload, const char *why);

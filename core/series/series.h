@@ -1,0 +1,95 @@
+/* Series storage as the rest of the core sees it: rows go in from the journal, queries merge the head
+ * with the blocks of the store plugin. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <signalbox/types.h>
+
+struct catalog;
+struct docs;
+struct host;
+struct journal;
+struct journal_commit;
+struct row;
+struct series;
+struct series_db;
+
+struct series_config {
+	struct catalog *catalog;
+	struct journal *journal;
+	struct docs *docs;
+	struct host *host;       /* to find the "sb.store/1" instance */
+	uint64_t head_max_bytes; /* flush beyond this */
+	int64_t flush_every_ns;  /* flush at this age */
+	const char *retention_class;
+};
+
+int series_db_new(struct series_db **out, const struct series_config *config);
+struct series_db *series_db_free(struct series_db *db);
+
+/* Main, at start, after the store started: the sequence number up to which blocks hold everything. */
+int series_db_attach(struct series_db *db, uint64_t *seq_durable);
+int series_db_replay(struct series_db *db, uint64_t seq, struct sb_bytes points); /* RECORD_POINTS */
+int series_db_start(struct series_db *db); /* flush thread, feed thread */
+void series_db_stop(struct series_db *db); /* flushes nothing; the journal has it */
+/* Journal thread: a group is on disk; its rows become visible, then go to the feed. */
+void series_db_commit(struct series_db *db, struct journal_commit *commit);
+int series_db_flush(struct series_db *db); /* now, and wait; main or query thread */
+
+/* ---- latest values, any thread */
+struct series_latest {
+	int64_t ts_ns, rx_ns;
+	uint8_t type, quality; /* type SB_T_NULL: none yet */
+	uint16_t flags;
+	union sb_value v; /* not for text */
+	char text[256];   /* STR, BYTES: the first bytes */
+	uint32_t text_len, text_total;
+};
+void series_db_latest(struct series_db *db, const struct series *s, struct series_latest *out);
+
+/* ---- feed: every durable row, in journal order, on the process thread */
+struct series_listener {
+	void (*row)(void *ud, const struct row *row, uint64_t seq); /* must not block */
+	void (*turn)(void *ud);                                     /* a batch of rows is over */
+	void *ud;
+	struct series_listener *next;
+};
+void series_db_listen(struct series_db *db, struct series_listener *l); /* before start */
+
+/* ---- queries: query threads; block */
+struct series_point {
+	int64_t ts_ns, rx_ns;
+	uint8_t type, quality;
+	uint16_t flags;
+	union {
+		int64_t i;
+		uint64_t u;
+		double f;
+		struct sb_bytes blob;
+	} v;
+};
+struct series_bucket {
+	int64_t t_ns; /* its begin */
+	uint64_t count;
+	double min, max, sum; /* mean = sum / count */
+	struct series_point first, last;
+};
+struct series_query {
+	struct series *series;
+	int64_t from_ns, to_ns; /* [from, to) */
+	int64_t bucket_ns;      /* 0: raw */
+	uint64_t limit;         /* points or buckets; 0: all */
+	bool newest_first;
+	/* One of them is called per result, in order of time; non-zero stops. */
+	int (*point)(void *ud, const struct series_point *p);
+	int (*bucket)(void *ud, const struct series_bucket *b);
+	void *ud;
+};
+int series_db_query(struct series_db *db, const struct series_query *q);
+
+struct series_stats {
+	uint64_t head_bytes, head_rows, rows_total, points_total, flushes, flush_failures, corrupt_chunks;
+	uint64_t feed_lag, feed_dropped;
+};
+void series_db_stats(const struct series_db *db, struct series_stats *out);
