@@ -1,0 +1,496 @@
+// made by schemas/generate.py from schemas/api.json; do not edit
+
+/** a number (64-bit integers in full), boolean, text, base64url text of bytes, or null */
+export type Value = number | boolean | string | null;
+
+/** the newest value of a series */
+export interface Latest {
+  /** source time, milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  ts: number;
+  /** time of arrival, milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  rx: number;
+  value: Value;
+  /** 8-bit quality after OPC UA: 0-63 good, 64-127 uncertain, 128 and above bad */
+  quality: number;
+  /** what is special about it */
+  flags?: ("replayed" | "host_stamped" | "derived" | "retained" | "revised")[];
+}
+
+export interface Series {
+  /** metric name, unique in its device */
+  name: string;
+  /** UCUM unit, empty if unknown */
+  unit: string;
+  /** type of the newest value */
+  type: "bool" | "i64" | "u64" | "f64" | "text" | "bytes" | "none";
+  latest?: Latest;
+}
+
+export interface Fate {
+  /** how often */
+  count: number;
+  /** why it happened the last time */
+  reason?: string;
+  /** when it happened the last time, milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  at?: number;
+}
+
+/** what became of everything the device sent */
+export interface Fates {
+  accepted: Fate;
+  duplicate: Fate;
+  late: Fate;
+  quarantined: Fate;
+  throttled: Fate;
+  refused: Fate;
+  dropped: Fate;
+}
+
+export interface Quarantined {
+  /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  at: number;
+  /** what it was sent as */
+  subject: string;
+  /** what is wrong with it */
+  why: string;
+  /** its first bytes, control characters escaped */
+  head: string;
+  /** its full length */
+  bytes: number;
+}
+
+export interface Device {
+  /** device id */
+  id: string;
+  /** number, never used twice */
+  no: number;
+  /** revision, for if_rev */
+  rev: number;
+  /** administrative state */
+  state: "expected" | "pending" | "active" | "suspended" | "retired";
+  /** name for people */
+  name: string;
+  /** model */
+  model: string;
+  /** site */
+  site: string;
+  /** tags */
+  tags: string[];
+  /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  created: number;
+  /** a session is open since, absent: none; milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  session_since?: number;
+  /** last sign of life, absent: never; milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  seen?: number;
+  /** newest data, absent: never; milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  data?: number;
+  /** learned time between messages in ms, absent: not learned yet */
+  interval?: number;
+  /** data is on time against the interval; absent: cannot be told yet */
+  fresh?: boolean;
+  /** how many series it has */
+  series: number;
+  fates: Fates;
+}
+
+export interface DeviceDetail {
+  device: Device;
+  /** its series with their newest values, 2,048 at most */
+  series: Series[];
+  /** newest first */
+  quarantine: Quarantined[];
+  /** estimated clock of the device minus ours in ms, absent: not known */
+  clock_offset?: number;
+  /** a password is set */
+  credential?: boolean;
+}
+
+export interface Change {
+  /** device id */
+  id: string;
+  /** revision after the change */
+  rev: number;
+  /** nothing was changed */
+  dry_run: boolean;
+}
+
+export interface User {
+  /** user name */
+  name: string;
+  role: Role;
+  /** may not log in */
+  disabled: boolean;
+  /** must choose a password first */
+  must_change?: boolean;
+  /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  created: number;
+}
+
+/** viewer < operator < admin */
+export type Role = "viewer" | "operator" | "admin";
+
+export interface Point {
+  /** device id */
+  device: string;
+  /** metric name */
+  series: string;
+  /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+  ts: number;
+  value: Value;
+  /** 0 is good */
+  quality?: number;
+  /** UCUM unit */
+  unit?: string;
+}
+
+export interface QueriedSeries {
+  /** device id */
+  device: string;
+  /** metric name */
+  name: string;
+  /** UCUM unit */
+  unit: string;
+  /** raw values by time */
+  points?: unknown[][];
+  /** aggregates by time; empty buckets are left out */
+  buckets?: unknown[][];
+  /** limit was reached: ask again with from behind the last point */
+  truncated?: boolean;
+}
+
+export interface Metric {
+  /** name without prefix and suffix */
+  name: string;
+  /** plugin instance, empty: the platform */
+  instance: string;
+  kind: "counter" | "gauge";
+  /** what it counts */
+  help: string;
+  value: number;
+}
+
+/** Every method with its parameters and its result. */
+export interface Methods {
+  /** Lets pending or expected devices take part. Role: operator. */
+  "device.approve": {
+    params: {
+      /** which */
+      ids: string[];
+      /** check only */
+      dry_run?: boolean;
+    };
+    result: {
+      changes: Change[];
+    };
+  };
+  /** Registers a device before it is first seen (state expected). Role: operator. */
+  "device.create": {
+    params: {
+      /** device id */
+      id: string;
+      /** name for people */
+      name?: string;
+      /** model */
+      model?: string;
+      /** site */
+      site?: string;
+      /** replaces all tags; 255 bytes in all */
+      tags?: string[];
+      /** credential of the device; empty removes it */
+      password?: string;
+      /** check only */
+      dry_run?: boolean;
+    };
+    result: Change;
+  };
+  /** One device with its series, newest values, fates and quarantine. Role: viewer. */
+  "device.get": {
+    params: {
+      /** device id */
+      id: string;
+      /** send device.changed on every change */
+      live?: boolean;
+    };
+    result: {
+      device: DeviceDetail;
+      /** id of the live query */
+      subscription?: number;
+    };
+  };
+  /** Devices by number, a page at a time; live: a snapshot, then changes. Role: viewer. */
+  "device.list": {
+    params: {
+      /** words that id, name, site, model or tag contain; state:active, site:north, tag:x, model:tx9 */
+      query?: string;
+      /** from the page before */
+      cursor?: string;
+      /** page size */
+      limit?: number;
+      /** send device.changed for these and for new ones */
+      live?: boolean;
+    };
+    result: {
+      devices: Device[];
+      /** absent on the last page */
+      cursor?: string;
+      /** how many there are in all */
+      total: number;
+      /** id of the live query */
+      subscription?: number;
+    };
+  };
+  /** Retires a device: it may not send any more, its history stays. Role: admin. */
+  "device.remove": {
+    params: {
+      /** device id */
+      id: string;
+      /** refuse if the device changed since this revision */
+      if_rev?: number;
+      /** check only */
+      dry_run?: boolean;
+    };
+    result: Change;
+  };
+  /** Changes what people say about a device; absent members stay. Role: operator. */
+  "device.update": {
+    params: {
+      /** device id */
+      id: string;
+      /** name for people */
+      name?: string;
+      /** model */
+      model?: string;
+      /** site */
+      site?: string;
+      /** replaces all tags; 255 bytes in all */
+      tags?: string[];
+      /** credential of the device; empty removes it */
+      password?: string;
+      /** suspend or let in again */
+      state?: "active" | "suspended";
+      /** refuse if the device changed since this revision */
+      if_rev?: number;
+      /** check only */
+      dry_run?: boolean;
+    };
+    result: Change;
+  };
+  /** Plugin files, instances, their states, health and counters, and what was refused. Role: viewer. */
+  "plugin.list": {
+    params: Record<string, never>;
+    result: {
+      plugins: Record<string, unknown>[];
+      instances: Record<string, unknown>[];
+      refused: Record<string, unknown>[];
+    };
+  };
+  /** Series of a device with their newest values. Role: viewer. */
+  "series.list": {
+    params: {
+      /** device id */
+      device: string;
+      /** from the page before */
+      cursor?: string;
+      /** page size */
+      limit?: number;
+    };
+    result: {
+      series: Series[];
+      cursor?: string;
+    };
+  };
+  /** Who is asking. Role: viewer. */
+  "session.me": {
+    params: Record<string, never>;
+    result: {
+      user: string;
+      role: Role;
+      /** the token ends, milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+      expires: number;
+      must_change?: boolean;
+    };
+  };
+  /** Ends a live query or subscription of this connection. Role: viewer. */
+  "subscription.cancel": {
+    params: {
+      subscription: number;
+    };
+    result: Record<string, never>;
+  };
+  /** The platform: version, health, what it holds. Role: viewer. */
+  "system.info": {
+    params: Record<string, never>;
+    result: {
+      name: string;
+      version: string;
+      /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+      started: number;
+      /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+      now: number;
+      health: "ok" | "degraded";
+      health_reason?: string;
+      devices: number;
+      pending: number;
+      sessions: number;
+      provisioning?: "off" | "pending" | "active";
+      journal?: Record<string, unknown>;
+      series?: Record<string, unknown>;
+      ingest?: Record<string, unknown>;
+    };
+  };
+  /** Every counter and gauge. Role: viewer. */
+  "system.metrics": {
+    params: Record<string, never>;
+    result: {
+      metrics: Metric[];
+    };
+  };
+  /** Newest values of many devices. Role: viewer. */
+  "telemetry.latest": {
+    params: {
+      /** which */
+      devices: string[];
+      /** only these names */
+      series?: string[];
+    };
+    result: {
+      points: Point[];
+    };
+  };
+  /** History: raw points, or buckets with count, min, max, mean, first, last. Role: viewer. */
+  "telemetry.query": {
+    params: {
+      /** device id */
+      device: string;
+      /** names; absent: all of the device */
+      series?: string[];
+      /** inclusive, milliseconds since 1970 UTC; the fraction is kept to a microsecond; default: 24 h before to */
+      from?: number;
+      /** exclusive; default: now */
+      to?: number;
+      /** bucket width in ms; absent or 0: raw */
+      bucket?: number;
+      /** points or buckets per series */
+      limit?: number;
+      /** which end the limit keeps; the answer is in this order */
+      order?: "asc" | "desc";
+    };
+    result: {
+      series: QueriedSeries[];
+    };
+  };
+  /** Live values as event telemetry; a slow client gets a gap count, never old data late. Role: viewer. */
+  "telemetry.subscribe": {
+    params: {
+      /** which; absent: all */
+      devices?: string[];
+      /** only these names */
+      series?: string[];
+    };
+    result: {
+      subscription: number;
+    };
+  };
+  /** A bearer token for a program, never with more than one's own role. Role: viewer. */
+  "token.create": {
+    params: {
+      /** what it is for */
+      name: string;
+      role: Role;
+      /** seconds */
+      ttl?: number;
+    };
+    result: {
+      token: string;
+      /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+      expires: number;
+    };
+  };
+  /** A person or integration. Role: admin. */
+  "user.create": {
+    params: {
+      /** [a-z0-9._-] */
+      name: string;
+      /** first password, to be changed */
+      password: string;
+      role: Role;
+    };
+    result: Record<string, never>;
+  };
+  /** All users. Role: admin. */
+  "user.list": {
+    params: Record<string, never>;
+    result: {
+      users: User[];
+    };
+  };
+  /** Changes one's own password; other tokens of the user end. Role: viewer. */
+  "user.password": {
+    params: {
+      old: string;
+      /** new password */
+      new: string;
+    };
+    result: {
+      token: string;
+      expires: number;
+    };
+  };
+  /** Removes a user; the last admin stays. Role: admin. */
+  "user.remove": {
+    params: {
+      name: string;
+    };
+    result: Record<string, never>;
+  };
+  /** Role, password, disabled. Role: admin. */
+  "user.update": {
+    params: {
+      name: string;
+      role?: Role;
+      password?: string;
+      disabled?: boolean;
+    };
+    result: Record<string, never>;
+  };
+}
+
+export type MethodName = keyof Methods;
+
+/** Every event with its parameters. */
+export interface Events {
+  /** Answers device.list and device.get with live. seq counts from 1; gap: so many changes could not be kept, read the list again. */
+  "device.changed": {
+    subscription: number;
+    seq: number;
+    devices?: Device[];
+    detail?: DeviceDetail;
+    gap?: number;
+  };
+  /** Answers telemetry.subscribe, at most ten frames a second. gap: so many points were left out because the client was slow. */
+  "telemetry": {
+    subscription: number;
+    seq: number;
+    points: Point[];
+    gap?: number;
+  };
+}
+
+export type EventName = keyof Events;
+
+export type ErrorName = "parse_error" | "invalid_request" | "method_not_found" | "invalid_params" | "internal_error" | "unauthenticated" | "forbidden" | "not_found" | "exists" | "conflict" | "too_large" | "rate_limited" | "unavailable";
+
+/** What a refused call carries. */
+export interface CallError {
+  code: number;
+  message: string;
+  data?: {
+    name: ErrorName;
+    /** the parameter at fault, as a JSON pointer */
+    field?: string;
+    /** the limit that was passed */
+    limit?: string;
+    /** what to do about it */
+    remedy?: string;
+  };
+}
