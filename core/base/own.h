@@ -2,6 +2,7 @@
  * its scope; steal() hands its value over. */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@
 #define container_of(ptr, type, member) \
 	({ \
 		const __typeof__(((type *)0)->member) *member_ = (ptr); \
-		(type *)(void *)((char *)(void *)member_ - offsetof(type, member)); \
+		(type *)((uintptr_t)member_ - offsetof(type, member)); \
 	})
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
