@@ -1,8 +1,9 @@
 /* What series exist and where their values lie. A series is one metric of one device; a stream is a
  * set of columns that arrive together; each (series, type) has one column of one stream, for ever.
- * Look-up of a known series takes no lock; making one does, and defines it in the journal before it is
- * visible. Numbers are never used twice. Any thread, unless said. */
+ * Look-up of a known series takes no lock; making one does, and defines it in the journal before it
+ * is visible. Numbers are never used twice. Any thread, unless said. */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,38 +17,42 @@ struct series_set; /* all series of one device */
 
 #define SERIES_TYPES 7 /* SB_T_* */
 
-struct series_place { /* where values of one type lie */
-	uint32_t stream;  /* 0: nowhere yet */
+struct series_place {            /* where values of one type lie */
+	_Atomic uint32_t stream; /* 0: nowhere yet; once set, column holds too */
 	uint8_t column;
 };
 
 struct series {
 	uint32_t no; /* > 0 */
 	uint32_t device_no;
-	struct sb_str name, unit;
+	struct sb_str name, unit; /* a unit may come later, once: read it with series_unit() */
 	struct series_place places[SERIES_TYPES]; /* by type; set once */
-	struct series *next_of_device;            /* in order of making */
+	struct series *_Atomic next_of_device;    /* in order of making */
 };
 
 typedef int (*catalog_define_fn)(void *ud, struct sb_bytes record); /* RECORD_SERIES */
 int catalog_new(struct catalog **out, catalog_define_fn define, void *ud);
 struct catalog *catalog_free(struct catalog *cat);
 
-struct series_set *catalog_set(struct catalog *cat, uint32_t device_no); /* made if missing; NULL: no memory */
+struct series_set *catalog_set(struct catalog *cat,
+                               uint32_t device_no); /* made if missing; NULL: no memory */
 uint32_t series_set_count(const struct series_set *set);
 struct series *series_set_first(const struct series_set *set); /* then next_of_device */
 /* Find, or make if make and fewer than max: 0, SB_E_NOT_FOUND, SB_E_QUOTA, SB_E_NAME, -ENOMEM. */
 int series_set_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
                        uint32_t max, struct series **out);
+struct sb_str series_unit(const struct series *s); /* empty: unknown */
 sb_series series_handle(const struct series *s);
 struct series *catalog_series(const struct catalog *cat, sb_series handle); /* NULL: unknown */
 struct series *catalog_at(const struct catalog *cat, uint32_t stream, uint8_t column);
 uint32_t catalog_stream_device(const struct catalog *cat, uint32_t stream); /* 0: unknown */
-/* Gives every (series, type) of a message that has no place yet one: beside the first that has, else
- * in a new stream; streams have 64 columns at most. */
-int catalog_place(struct catalog *cat, struct series *const *series, const uint8_t *types, uint32_t n);
+/* Gives every (series, type) of a message that has no place yet one: beside the first that has,
+ * else in a new stream; streams have 64 columns at most. */
+int catalog_place(struct catalog *cat, struct series *const *series, const uint8_t *types,
+                  uint32_t n);
 
-/* Main, at start: documents of space "series", then RECORD_SERIES of the journal. Both idempotent. */
+/* Main, at start: documents of space "series", then RECORD_SERIES of the journal. Both idempotent.
+ */
 int catalog_load(struct catalog *cat, struct docs *docs);
 int catalog_apply(struct catalog *cat, struct sb_bytes record);
 /* Writes changed sets to docs and waits until they are on disk. Flush thread. */

@@ -1,5 +1,5 @@
-/* Series storage as the rest of the core sees it: rows go in from the journal, queries merge the head
- * with the blocks of the store plugin. */
+/* Series storage as the rest of the core sees it: rows go in from the journal, queries merge the
+ * head with the blocks of the store plugin. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,11 +28,13 @@ struct series_config {
 int series_db_new(struct series_db **out, const struct series_config *config);
 struct series_db *series_db_free(struct series_db *db);
 
-/* Main, at start, after the store started: the sequence number up to which blocks hold everything. */
+/* Main, at start, after the store started: the sequence number up to which blocks hold everything.
+ */
 int series_db_attach(struct series_db *db, uint64_t *seq_durable);
-int series_db_replay(struct series_db *db, uint64_t seq, struct sb_bytes points); /* RECORD_POINTS */
-int series_db_start(struct series_db *db); /* flush thread, feed thread */
-void series_db_stop(struct series_db *db); /* flushes nothing; the journal has it */
+int series_db_replay(struct series_db *db, uint64_t seq,
+                     struct sb_bytes points); /* RECORD_POINTS */
+int series_db_start(struct series_db *db);    /* flush thread, feed thread */
+void series_db_stop(struct series_db *db);    /* flushes nothing; the journal has it */
 /* Journal thread: a group is on disk; its rows become visible, then go to the feed. */
 void series_db_commit(struct series_db *db, struct journal_commit *commit);
 int series_db_flush(struct series_db *db); /* now, and wait; main or query thread */
@@ -89,7 +91,8 @@ struct series_query {
 int series_db_query(struct series_db *db, const struct series_query *q);
 
 struct series_stats {
-	uint64_t head_bytes, head_rows, rows_total, points_total, flushes, flush_failures, corrupt_chunks;
+	uint64_t head_bytes, head_rows, rows_total, points_total, flushes, flush_failures,
+		corrupt_chunks;
 	uint64_t feed_lag, feed_dropped;
 };
 void series_db_stats(const struct series_db *db, struct series_stats *out);
