@@ -20,7 +20,8 @@ struct api_config {
 	const char *listen;      /* "127.0.0.1:8080", port 0 takes a free one */
 	const char *console_dir; /* NULL: no console */
 	const char *tls_cert, *tls_key; /* NULL: plaintext */
-	const char *const *origins; /* allowed besides our own, NULL-ended */
+	const char *origins; /* allowed besides our own, separated by spaces; "": none */
+	int provisioning;    /* enum provisioning, for system.info */
 	uint32_t max_clients;
 	struct host *host;
 	struct docs *docs;

@@ -1,18 +1,16 @@
 #include "cli/link.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <libwebsockets.h>
 
 #include <signalbox/error.h>
 
 #include "base/own.h"
-#include "cli/link_private.h"
+#include "cli/client.h"
 
 #define MESSAGE_MAX (64U << 20)
 #define EVENTS_MAX  4096
@@ -37,86 +35,6 @@ struct link {
 	lws_sorted_usec_list_t alarm;
 	bool rang;
 };
-
-int link_error_set(struct link_error *error, int r, const char *name, const char *format, ...)
-{
-	va_list ap;
-
-	if (!error)
-		return r;
-	error->code = 0;
-	error->status = 0;
-	snprintf(error->name, sizeof(error->name), "%s", name);
-	va_start(ap, format);
-	vsnprintf(error->text, sizeof(error->text), format, ap);
-	va_end(ap);
-	return r;
-}
-
-int link_url_parse(const char *url, struct link_url *out)
-{
-	static const struct {
-		const char *scheme;
-		bool tls;
-	} schemes[] = {
-		{ "ws://", false }, { "wss://", true }, { "http://", false }, { "https://", true }
-	};
-	const char *host = NULL;
-
-	*out = (struct link_url){ 0 };
-	for (size_t i = 0; i < ARRAY_LEN(schemes) && !host; i++) {
-		size_t n = strlen(schemes[i].scheme);
-
-		if (strncmp(url, schemes[i].scheme, n) == 0) {
-			host = url + n;
-			out->tls = schemes[i].tls;
-		}
-	}
-	if (!host)
-		return -EINVAL;
-	bool bracket = *host == '[';
-	const char *begin = bracket ? host + 1 : host;
-	size_t n = strcspn(begin, bracket ? "]" : ":/");
-	const char *rest = begin + n + (bracket && begin[n] == ']');
-
-	if (n == 0 || n >= sizeof(out->host))
-		return -EINVAL;
-	memcpy(out->host, begin, n);
-	out->port = out->tls ? 443 : 80;
-	if (*rest == ':') {
-		char *end;
-		long port = strtol(rest + 1, &end, 10);
-
-		if (end == rest + 1 || port < 1 || port > 65535)
-			return -EINVAL;
-		out->port = (int)port;
-		rest = end;
-	}
-	if (*rest && *rest != '/')
-		return -EINVAL;
-	int len = snprintf(out->path, sizeof(out->path), "%s", *rest ? rest : "/api/v1");
-
-	return len < (int)sizeof(out->path) ? 0 : -EINVAL;
-}
-
-struct lws_context *link_context(const struct lws_protocols *protocols, const char *ca_file,
-                                 bool tls, void *user)
-{
-	struct lws_context_creation_info info = {
-		.port = CONTEXT_PORT_NO_LISTEN,
-		.protocols = protocols,
-		.fd_limit_per_thread = 32, /* a table for two sockets, not for RLIMIT_NOFILE */
-		.pt_serv_buf_size = 65536,
-		.client_ssl_ca_filepath = ca_file,
-		.options = tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
-		.user = user,
-		.gid = (gid_t)-1,
-		.uid = (uid_t)-1,
-	};
-
-	lws_set_log_level(0, NULL);
-	return lws_create_context(&info);
-}
 
 /* ---- what arrives */
 
@@ -248,7 +166,7 @@ static void link_turn(struct link *l)
 	lws_service(l->context, 0);
 }
 
-static int link_connect(struct link *l, const struct link_url *url)
+static int link_connect(struct link *l, const struct client_url *url)
 {
 	char address[300];
 	struct lws_client_connect_info info = {
@@ -278,20 +196,20 @@ static int link_connect(struct link *l, const struct link_url *url)
 
 int link_open(struct link **out, const struct link_options *options, struct link_error *error)
 {
-	struct link_url url;
+	struct client_url url;
 	struct link *l = calloc(1, sizeof(*l));
 
 	if (!l)
-		return link_error_set(error, -ENOMEM, "connection", "no memory");
-	if (link_url_parse(options->url, &url) < 0) {
+		return client_error(error, -ENOMEM, "connection", "no memory");
+	if (client_url_parse(options->url, &url) < 0) {
 		link_close(l);
-		return link_error_set(error, -EINVAL, "connection",
-		                      "'%s' is not a URL like ws://HOST:PORT/api/v1", options->url);
+		return client_error(error, -EINVAL, "connection",
+		                    "'%s' is not a URL like ws://HOST:PORT/api/v1", options->url);
 	}
 	l->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
 	l->events = json_array();
 	l->token = options->token;
-	l->context = link_context(link_protocols, options->ca_file, url.tls, l);
+	l->context = client_context(link_protocols, options->ca_file, url.tls, l);
 	int r = l->context && l->events ? link_connect(l, &url) : -ENOMEM;
 
 	l->token = NULL;
@@ -301,12 +219,12 @@ int link_open(struct link **out, const struct link_options *options, struct link
 	}
 	bool denied = l->status == 401 || l->status == 403;
 
-	link_error_set(error, r, denied ? "unauthenticated" : "connection",
-	               "cannot connect to %s: %s", options->url,
-	               denied              ? "the token is missing, wrong or has ended"
-	               : r == -ETIMEDOUT   ? "no answer in time"
-	               : l->why[0] != '\0' ? l->why
-	                                   : strerror(-r));
+	client_error(error, r, denied ? "unauthenticated" : "connection",
+	             "cannot connect to %s: %s", options->url,
+	             denied              ? "the token is missing, wrong or has ended"
+	             : r == -ETIMEDOUT   ? "no answer in time"
+	             : l->why[0] != '\0' ? l->why
+	                                 : strerror(-r));
 	if (error)
 		error->status = l->status;
 	link_close(l);
@@ -360,9 +278,9 @@ static int link_refusal(const json_t *refusal, struct link_error *error)
 	const char *remedy = json_string_value(json_object_get(data, "remedy"));
 	const char *text = json_string_value(json_object_get(refusal, "message"));
 
-	link_error_set(error, 0, name ? name : "internal_error", "%s%s%s%s%s%s",
-	               text ? text : "refused", field ? " (" : "", field ? field : "",
-	               field ? ")" : "", remedy ? "; " : "", remedy ? remedy : "");
+	client_error(error, 0, name ? name : "internal_error", "%s%s%s%s%s%s",
+	             text ? text : "refused", field ? " (" : "", field ? field : "",
+	             field ? ")" : "", remedy ? "; " : "", remedy ? remedy : "");
 	if (error)
 		error->code = (int)json_integer_value(json_object_get(refusal, "code"));
 	return LINK_E_REFUSED;
@@ -373,20 +291,20 @@ int link_call(struct link *l, const char *method, json_t *params, json_t **resul
 {
 	if (l->state != LINK_OPEN) {
 		json_decref(params);
-		return link_error_set(error, -ECONNRESET, "connection", "%s", l->why);
+		return client_error(error, -ECONNRESET, "connection", "%s", l->why);
 	}
 	int r = link_send(l, method, params);
 
 	if (r < 0)
-		return link_error_set(error, r, "connection", "cannot send: %s", strerror(-r));
+		return client_error(error, r, "connection", "cannot send: %s", strerror(-r));
 	link_arm(l, l->timeout_ms);
 	while (!l->answer && l->state == LINK_OPEN && !l->rang)
 		link_turn(l);
 	if (!l->answer && l->state != LINK_OPEN)
-		return link_error_set(error, -ECONNRESET, "connection", "%s", l->why);
+		return client_error(error, -ECONNRESET, "connection", "%s", l->why);
 	if (!l->answer)
-		return link_error_set(error, -ETIMEDOUT, "connection", "%s: no answer in time",
-		                      method);
+		return client_error(error, -ETIMEDOUT, "connection", "%s: no answer in time",
+		                    method);
 	json_t *answer = steal(l->answer);
 	const json_t *refusal = json_object_get(answer, "error");
 

@@ -6,8 +6,8 @@
 #include <libwebsockets.h>
 
 #include "base/own.h"
+#include "cli/client.h"
 #include "cli/link.h"
-#include "cli/link_private.h"
 
 struct login {
 	char *body;
@@ -108,10 +108,11 @@ static void login_ring(lws_sorted_usec_list_t *alarm)
 }
 
 static int login_run(struct login *lg, const struct link_options *options,
-                     const struct link_url *url)
+                     const struct client_url *url)
 {
 	char host[300], path[300];
-	struct lws_context *context = link_context(login_protocols, options->ca_file, url->tls, lg);
+	struct lws_context *context = client_context(login_protocols, options->ca_file, url->tls,
+	                                             lg);
 	struct lws_client_connect_info info = {
 		.context = context,
 		.address = url->host,
@@ -160,20 +161,20 @@ int link_login(const struct link_options *options, const char *user, const char 
                char *token, size_t cap, struct link_error *error)
 {
 	struct login lg = { 0 };
-	struct link_url url;
+	struct client_url url;
 
-	if (link_url_parse(options->url, &url) < 0)
-		return link_error_set(error, -EINVAL, "connection", "'%s' is not a URL",
-		                      options->url);
+	if (client_url_parse(options->url, &url) < 0)
+		return client_error(error, -EINVAL, "connection", "'%s' is not a URL",
+		                    options->url);
 	if (login_body(&lg, user, password) < 0)
-		return link_error_set(error, -EINVAL, "invalid_params",
-		                      "name or password is not UTF-8");
+		return client_error(error, -EINVAL, "invalid_params",
+		                    "name or password is not UTF-8");
 	int r = login_run(&lg, options, &url);
 
 	free(lg.body);
 	if (r < 0)
-		return link_error_set(error, r, "connection", "cannot reach %s: %s", options->url,
-		                      lg.why[0] ? lg.why : strerror(-r));
+		return client_error(error, r, "connection", "cannot reach %s: %s", options->url,
+		                    lg.why[0] ? lg.why : strerror(-r));
 	json_t *answer = json_loadb(lg.in, lg.in_len, 0, NULL);
 	const char *text = json_string_value(json_object_get(answer, "token"));
 	const char *remedy = json_string_value(json_object_get(answer, "remedy"));
@@ -181,8 +182,8 @@ int link_login(const struct link_options *options, const char *user, const char 
 	if (text && strlen(text) < cap)
 		snprintf(token, cap, "%s", text);
 	else
-		r = link_error_set(error, LINK_E_REFUSED, "unauthenticated", "%s",
-		                   remedy ? remedy : "name or password is wrong");
+		r = client_error(error, LINK_E_REFUSED, "unauthenticated", "%s",
+		                 remedy ? remedy : "name or password is wrong");
 	if (error)
 		error->status = lg.status;
 	json_decref(answer);
