@@ -1,6 +1,8 @@
-/* The configuration: sections of key = value, from one INI file (libinih) and --set section.key=value,
- * where the latter win. Tables of options give parser, check, help and man page. Repeated keys are
- * lists. Errors name file, line, key, limit and remedy. */
+/* The configuration: sections of key = value, from one INI file (libinih) and --set
+ * section.key=value, where the latter win. Tables of options give parser, check, help and man page.
+ * Repeated keys are lists. Errors name file, line, key, limit and remedy.
+ *
+ * Comments are lines that begin with # or ;. A value is the rest of its line. Main thread. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,8 +12,11 @@ struct conf;
 
 int conf_new(struct conf **out);
 struct conf *conf_free(struct conf *conf);
+/* Logs every mistake of the file, then -EINVAL; or the fault of opening it. */
 int conf_load(struct conf *conf, const char *path);
-int conf_set(struct conf *conf, const char *assignment); /* "mqtt.listen=127.0.0.1:0" */
+/* "mqtt.listen=127.0.0.1:0", after conf_load(): takes the place of what the file says; set again it
+ * makes a list. The section ends at the last point before the '='. */
+int conf_set(struct conf *conf, const char *assignment);
 
 struct conf_entry {
 	const char *key, *value;
@@ -27,14 +32,15 @@ enum option_kind { OPTION_TEXT, OPTION_BOOL, OPTION_INT, OPTION_SIZE, OPTION_TIM
 struct option_spec {
 	const char *section, *key;
 	enum option_kind kind;
-	size_t offset;        /* in the target struct: char*, bool, int64_t, uint64_t, int64_t ns, int */
+	size_t offset; /* in the target struct: char*, bool, int64_t, uint64_t, int64_t ns, int */
 	const char *fallback; /* as it would be written in the file */
 	const char *choices;  /* OPTION_CHOICE: "off|pending|active" gives 0, 1, 2 */
 	int64_t least, most;  /* OPTION_INT, SIZE, TIME; both 0: any */
 	const char *help;
 };
 /* Fills target from conf by the table (ended by section NULL). Unknown keys in a section the table
- * names, bad values and ranges are all reported through report, then -EINVAL. */
+ * names, bad values and ranges are all reported through report, then -EINVAL. A text is allocated
+ * and its owner's to free; the one that stood in target before is not freed. */
 typedef void (*conf_report_fn)(void *ud, const char *text);
 int conf_fill(const struct conf *conf, const struct option_spec *table, void *target,
               conf_report_fn report, void *ud);
