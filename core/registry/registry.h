@@ -2,8 +2,8 @@
  * documents, and defined in the journal before anything refers to them, so that the hot path never
  * waits for a database. Device objects live as long as the registry; handles are checked.
  *
- * Locks: members marked L under registry_lock(); atomics without; `hot` by ingest under its own lock.
- * Any thread, unless said. */
+ * Locks: members marked L under registry_lock(); atomics without; `hot` by ingest under its own
+ * lock. Any thread, unless said. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,28 +16,35 @@ struct catalog;
 struct docs;
 struct host;
 struct registry;
+struct users;
 struct series_set;
 struct wire;
 
-enum device_admin { DEVICE_EXPECTED, DEVICE_PENDING, DEVICE_ACTIVE, DEVICE_SUSPENDED, DEVICE_RETIRED };
+enum device_admin {
+	DEVICE_EXPECTED,
+	DEVICE_PENDING,
+	DEVICE_ACTIVE,
+	DEVICE_SUSPENDED,
+	DEVICE_RETIRED
+};
 extern const char *const device_admin_names[]; /* "expected" ... NULL-ended */
 
 enum provisioning { PROVISION_OFF, PROVISION_PENDING, PROVISION_ACTIVE };
 
-#define DEVICE_FATES(X) \
-	X(accepted, "points stored") \
-	X(duplicate, "points that were there already, dropped") \
-	X(late, "points older than their device's newest, stored") \
+#define DEVICE_FATES(X)                                                   \
+	X(accepted, "points stored")                                      \
+	X(duplicate, "points that were there already, dropped")           \
+	X(late, "points older than their device's newest, stored")        \
 	X(quarantined, "payloads nobody could read, kept for inspection") \
-	X(throttled, "times the device was told to wait") \
-	X(refused, "messages not allowed or over a limit") \
+	X(throttled, "times the device was told to wait")                 \
+	X(refused, "messages not allowed or over a limit")                \
 	X(dropped, "messages without acknowledgement lost under pressure")
 
 enum device_fate {
 #define DEVICE_FATE_ENUM(name, help) FATE_##name,
 	DEVICE_FATES(DEVICE_FATE_ENUM)
 #undef DEVICE_FATE_ENUM
-	FATE_COUNT
+		FATE_COUNT
 };
 extern const char *const device_fate_names[FATE_COUNT];
 
@@ -54,26 +61,30 @@ struct device_quarantine { /* the newest unreadable payloads */
 };
 #define DEVICE_QUARANTINE_KEPT 4
 
-struct device_credential;
-
+/* Only the registry writes devices. reasons and quarantine are never NULL; they are shared zeros
+ * until something went wrong, so that a healthy device costs little. */
 struct device {
 	uint32_t no; /* > 0, never used twice */
 	char id[129];
+	_Atomic enum device_admin admin; /* changed under L */
 	/* L */
-	enum device_admin admin;
 	char name[129], model[65], site[65];
 	char tags[256]; /* space-separated */
-	uint64_t rev;   /* of its document, for if_rev */
+	uint64_t rev;   /* counts changes by people, for if_rev */
 	int64_t created_ns;
-	struct device_credential *credential;
-	struct device_reason reasons[FATE_COUNT];
-	struct device_quarantine quarantine[DEVICE_QUARANTINE_KEPT];
-	uint32_t quarantine_at;
+	char *credential;                           /* argon2id string; NULL: none */
+	const struct device_reason *reasons;        /* [FATE_COUNT] */
+	const struct device_quarantine *quarantine; /* [DEVICE_QUARANTINE_KEPT], a ring */
+	uint32_t quarantine_at;                     /* where the next one goes */
+	uint32_t sessions;                          /* open now */
+	struct device *next_dirty;                  /* the writer's: its document is behind */
+	bool dirty;
 	/* atomics: three separate facts of connectivity */
 	_Atomic int64_t session_since_ns; /* 0: no session */
 	_Atomic int64_t seen_ns;          /* answered lately */
 	_Atomic int64_t data_ns;          /* newest data taken */
 	_Atomic int64_t interval_ns;      /* learned time between messages; 0: not yet */
+	_Atomic int64_t told_ns;          /* listeners heard of accepted points, monotonic */
 	_Atomic uint64_t fates[FATE_COUNT];
 	struct series_set *series; /* set once, before the device is visible */
 	struct {                   /* ingest */
@@ -95,11 +106,14 @@ struct registry_config {
 	/* Defines a RECORD_DEVICE in the journal. */
 	int (*define)(void *ud, struct sb_bytes record);
 	void *ud;
+	struct users *users; /* NULL: only devices and anonymous peers are let in */
 };
 
-int registry_new(struct registry **out, const struct registry_config *config); /* provides "sb.devices/1" */
+int registry_new(struct registry **out,
+                 const struct registry_config *config); /* provides "sb.devices/1" */
 struct registry *registry_free(struct registry *reg);
-/* Main, at start: documents of space "device", then RECORD_DEVICE of the journal. Idempotent. */
+/* Main, at start: documents of space "device", then RECORD_DEVICE of the journal. Idempotent. Fate
+ * counters are written by registry_save() only: a crash sets them back to the last one. */
 int registry_load(struct registry *reg);
 int registry_apply(struct registry *reg, struct sb_bytes record);
 int registry_save(struct registry *reg); /* changed devices and counters to docs, and wait */
@@ -109,32 +123,42 @@ void registry_unlock(struct registry *reg);
 struct device *registry_get(const struct registry *reg, sb_device handle); /* NULL: stale */
 struct device *registry_at(const struct registry *reg, uint32_t no);
 sb_device registry_handle(const struct device *dev);
+/* Is data on time against the learned interval? 1 yes, 0 no, -1 cannot be told yet. */
+int device_fresh(const struct device *dev, int64_t now_ns);
 /* 0, SB_E_UNKNOWN_DEVICE, SB_E_NAME. */
 int registry_find(struct registry *reg, struct sb_str id, struct device **out);
-/* As find; a first contact makes the device where provisioning allows it (SB_E_QUOTA, -ENOMEM). */
+/* As find; a first contact makes the device where provisioning allows it (SB_E_QUOTA, -ENOMEM), and
+ * lets an expected one take part. */
 int registry_meet(struct registry *reg, struct sb_str id, struct device **out);
 uint32_t registry_count(const struct registry *reg);
 /* In order of number, the first with no > *no; NULL after the last; retired ones included. */
 struct device *registry_next(const struct registry *reg, uint32_t *no);
 
-/* ---- changes by people; durable when done is called (docs thread), audited */
+/* ---- changes by people; durable when done is called (registry's writer thread), audited */
 struct device_change { /* members with p == NULL stay as they are */
 	struct sb_str name, model, site, tags;
-	struct sb_str password; /* empty: remove the credential; else set, hashed */
+	struct sb_str password; /* empty: remove the credential; else 256 bytes at most, hashed */
 	int admin;              /* enum device_admin, or -1 */
 	uint64_t if_rev;        /* UINT64_MAX: any */
 	const char *who;        /* for the audit */
 	bool dry_run;
 };
 typedef void (*registry_done_fn)(void *ud, int r);
-/* SB_E_UNKNOWN_DEVICE, SB_E_CONFLICT, SB_E_NAME at once; else SB_PENDING, then done. */
+/* SB_E_UNKNOWN_DEVICE, SB_E_CONFLICT, SB_E_NAME, SB_E_OVERLOAD at once; else SB_PENDING, then done
+ * with 0, SB_E_CONFLICT (someone was faster) or a fault, never from inside the call. dry_run: 0
+ * instead of SB_PENDING, done is not called. */
 int registry_change(struct registry *reg, struct sb_str id, const struct device_change *change,
                     registry_done_fn done, void *ud);
 int registry_create(struct registry *reg, struct sb_str id, const struct device_change *change,
                     registry_done_fn done, void *ud); /* SB_E_EXISTS */
 
 /* ---- live: called from whichever thread changed something; must not block, may be repeated */
-enum { DEVICE_CHANGED_RECORD = 1, DEVICE_CHANGED_SESSION = 2, DEVICE_CHANGED_FATE = 4, DEVICE_CHANGED_SERIES = 8 };
+enum {
+	DEVICE_CHANGED_RECORD = 1,
+	DEVICE_CHANGED_SESSION = 2,
+	DEVICE_CHANGED_FATE = 4,
+	DEVICE_CHANGED_SERIES = 8
+};
 struct registry_listener {
 	void (*changed)(void *ud, struct device *dev, uint32_t what);
 	void *ud;

@@ -1,6 +1,6 @@
-/* People and integrations: names, roles, argon2id hashes; documents of space "user". There is no default
- * password: the first admin is made with a random one-time password. Any thread; hashing blocks for
- * tens of milliseconds, so check passwords on a query thread. */
+/* People and integrations: names, roles, argon2id hashes; documents of space "user". There is no
+ * default password: the first admin is made with a random one-time password. Any thread; hashing
+ * blocks for tens of milliseconds, so check passwords on a query thread. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +15,8 @@ int users_new(struct users **out, struct docs *docs);
 struct users *users_free(struct users *users);
 int users_load(struct users *users);
 
-/* If there is no user yet: makes "admin" with a random password, copied to password. 0 made, 1 not. */
+/* If there is no user yet: makes "admin" with a random password, copied to password. 0 made, 1 not.
+ */
 int users_first(struct users *users, char password[static 33]);
 /* 0 and the role, or -EACCES; as slow for an unknown name as for a known one. Blocks. */
 int users_check(struct users *users, struct sb_str name, struct sb_str password, int *role,

@@ -1,0 +1,85 @@
+#include "registry/account.h"
+
+#include <string.h>
+
+#include <signalbox/services.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/wire.h"
+
+#define VERSION 1
+
+bool account_is_name(struct sb_str name)
+{
+	if (!name.n || name.n >= sizeof(((struct account *)0)->name))
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' &&
+		    c != '-')
+			return false;
+	}
+	return true;
+}
+
+void account_give(struct buffer *out, const struct account *account)
+{
+	buffer_give_u8(out, VERSION);
+	buffer_give_str(out, sb_str_of(account->name, strlen(account->name)));
+	buffer_give_u8(out, (uint8_t)account->role);
+	buffer_give_u8(out, account->disabled);
+	buffer_give_u8(out, account->must_change);
+	buffer_give_zz(out, account->created_ns);
+	buffer_give_zz(out, account->tokens_since_ns);
+	buffer_give_str(out, sb_str_of(account->hash, strlen(account->hash)));
+}
+
+int account_take(struct sb_bytes doc, struct account *out)
+{
+	struct cursor c = cursor_of(doc.p, doc.n);
+	uint8_t version = cursor_take_u8(&c);
+	struct sb_str name;
+	struct sb_str hash;
+
+	if (version > VERSION)
+		return SB_E_ABI;
+	*out = (struct account){ 0 };
+	name = cursor_take_str(&c);
+	out->role = cursor_take_u8(&c);
+	out->disabled = cursor_take_u8(&c) != 0;
+	out->must_change = cursor_take_u8(&c) != 0;
+	out->created_ns = cursor_take_zz(&c);
+	out->tokens_since_ns = cursor_take_zz(&c);
+	hash = cursor_take_str(&c);
+	if (c.bad || version != VERSION || !account_is_name(name) || !hash.n ||
+	    hash.n >= sizeof(out->hash) || out->role < SB_ROLE_VIEWER || out->role > SB_ROLE_ADMIN)
+		return SB_E_CORRUPT;
+	memcpy(out->name, name.p, name.n);
+	memcpy(out->hash, hash.p, hash.n);
+	return 0;
+}
+
+void account_show(const struct account *account, struct wire *out)
+{
+	static const char *const roles[] = {
+		[SB_ROLE_NONE] = "none",
+		[SB_ROLE_VIEWER] = "viewer",
+		[SB_ROLE_OPERATOR] = "operator",
+		[SB_ROLE_ADMIN] = "admin",
+	};
+
+	wire_map(out);
+	wire_key(out, "name");
+	wire_text(out, account->name);
+	wire_key(out, "role");
+	wire_text(out, roles[account->role]);
+	wire_key(out, "disabled");
+	wire_bool(out, account->disabled);
+	wire_key(out, "must_change");
+	wire_bool(out, account->must_change);
+	wire_key(out, "created");
+	wire_f64(out, (double)(account->created_ns / NS_PER_US) / 1000.0);
+	wire_map_end(out);
+}

@@ -1,0 +1,25 @@
+/* One user as stored: document of space "user". */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <signalbox/types.h>
+
+#include "registry/password.h"
+
+struct buffer;
+struct wire;
+
+struct account {
+	char name[65];
+	int role;
+	bool disabled, must_change;
+	int64_t created_ns, tokens_since_ns;
+	char hash[PASSWORD_HASH_BYTES];
+};
+
+bool account_is_name(struct sb_str name); /* [a-z0-9._-]{1,64} */
+void account_give(struct buffer *out, const struct account *account);
+/* SB_E_CORRUPT; SB_E_ABI for a document of a newer version. */
+int account_take(struct sb_bytes doc, struct account *out);
+void account_show(const struct account *account, struct wire *out); /* without the hash */

@@ -1,0 +1,20 @@
+/* Who is it? Rules of authentication, and the threads that do the slow hashing.
+ *
+ * No name and no password: an anonymous peer, if the listener allows those, unless the client id
+ * belongs to a device that has a password. A name (or else the client id) with a password: a user,
+ * or a device with its own password. Everything else is refused, and refusing takes as long for
+ * names that exist as for others. */
+#pragma once
+#include <signalbox/services.h>
+
+struct auth;
+struct instance;
+struct registry;
+
+int auth_new(struct auth **out, struct registry *reg);
+struct auth *auth_free(struct auth *auth);
+/* As sb_devices.authenticate: 0, then fn, or fn from inside; SB_E_OVERLOAD, -ENOMEM: no fn. */
+int auth_check(struct auth *auth, struct instance *in, const struct sb_credentials *cred,
+               sb_auth_fn fn, void *ud, sb_token token);
+/* The instance stops: nothing of it is being worked on when this returns. [inst] */
+void auth_forget(struct auth *auth, const struct instance *in);

@@ -1,0 +1,52 @@
+/* What the files of this folder share; nobody else includes it. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "registry/registry.h"
+
+struct auth;
+struct counts;
+struct map;
+struct writer;
+
+#define TABLE_CHUNK  1024
+#define TABLE_CHUNKS 16384 /* 16 million devices in all: numbers are never used twice */
+#define PASSWORD_MAX 256
+
+struct device_chunk {
+	struct device *_Atomic at[TABLE_CHUNK];
+};
+
+/* Lock order: make, lock, ids_lock; the writer's own lock is innermost. */
+struct registry {
+	struct registry_config config;
+	pthread_mutex_t make; /* one device is made at a time */
+	pthread_mutex_t lock; /* registry_lock() */
+	pthread_rwlock_t ids_lock;
+	struct map *ids;                                   /* id to device, under ids_lock */
+	struct device_chunk *_Atomic chunks[TABLE_CHUNKS]; /* by number; only grows */
+	_Atomic uint32_t last_no, count;
+	struct registry_listener *listeners; /* fixed after start */
+	struct writer *writer;
+	struct auth *auth;
+};
+
+/* registry.c: makes a device visible under its number and id; takes it on success. Under make, or
+ * at start. */
+int registry_add(struct registry *reg, struct device *dev);
+/* registry.c: finds, or makes and defines a device in this state; SB_E_EXISTS if it is there. */
+int registry_make(struct registry *reg, struct sb_str id, enum device_admin admin,
+                  struct device **out);
+/* devices.c: provides "sb.devices/1". */
+int registry_serve(struct registry *reg);
+
+/* device.c */
+int device_new(struct device **out, uint32_t no, struct sb_str id);
+struct device *device_free(struct device *dev);
+struct sb_str device_id(const struct device *dev);
+/* Own, writable notes in place of the shared zeros; NULL without memory. L. */
+struct device_reason *device_reasons(struct device *dev);
+struct device_quarantine *device_quarantine(struct device *dev);

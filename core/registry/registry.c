@@ -1,0 +1,289 @@
+#define LOG_MODULE "registry"
+#include "registry/registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "registry/auth.h"
+#include "registry/inner.h"
+#include "registry/record.h"
+#include "registry/writer.h"
+#include "series/catalog.h"
+
+/* Numbers are never used twice, so there is one generation so far. */
+#define GENERATION 1u
+
+static void registry_freep(struct registry **reg)
+{
+	registry_free(*reg);
+}
+
+int registry_new(struct registry **out, const struct registry_config *config)
+{
+	_own_(registry_freep) struct registry *reg = calloc(1, sizeof(*reg));
+	int r;
+
+	if (!reg)
+		return -ENOMEM;
+	reg->config = *config;
+	pthread_mutex_init(&reg->make, NULL);
+	pthread_mutex_init(&reg->lock, NULL);
+	pthread_rwlock_init(&reg->ids_lock, NULL);
+	r = map_new(&reg->ids);
+	if (r == 0)
+		r = writer_new(&reg->writer, reg);
+	if (r == 0)
+		r = auth_new(&reg->auth, reg);
+	if (r == 0 && config->host)
+		r = registry_serve(reg);
+	if (r < 0)
+		return r;
+	*out = steal(reg);
+	return 0;
+}
+
+static void devices_free(struct registry *reg)
+{
+	for (size_t i = 0; i < TABLE_CHUNKS; i++) {
+		struct device_chunk *chunk = atomic_load(&reg->chunks[i]);
+		for (size_t j = 0; chunk && j < TABLE_CHUNK; j++)
+			device_free(atomic_load(&chunk->at[j]));
+		free(chunk);
+	}
+}
+
+struct registry *registry_free(struct registry *reg)
+{
+	if (!reg)
+		return NULL;
+	auth_free(reg->auth);
+	writer_free(reg->writer);
+	map_free(reg->ids);
+	devices_free(reg);
+	pthread_rwlock_destroy(&reg->ids_lock);
+	pthread_mutex_destroy(&reg->lock);
+	pthread_mutex_destroy(&reg->make);
+	free(reg);
+	return NULL;
+}
+
+void registry_lock(struct registry *reg)
+{
+	pthread_mutex_lock(&reg->lock);
+}
+
+void registry_unlock(struct registry *reg)
+{
+	pthread_mutex_unlock(&reg->lock);
+}
+
+/* ---- looking up */
+
+struct device *registry_at(const struct registry *reg, uint32_t no)
+{
+	struct device_chunk *chunk;
+
+	if (no / TABLE_CHUNK >= TABLE_CHUNKS)
+		return NULL;
+	chunk = atomic_load_explicit(&reg->chunks[no / TABLE_CHUNK], memory_order_acquire);
+	return chunk ? atomic_load_explicit(&chunk->at[no % TABLE_CHUNK], memory_order_acquire)
+	             : NULL;
+}
+
+struct device *registry_get(const struct registry *reg, sb_device handle)
+{
+	return handle >> 32 == GENERATION ? registry_at(reg, (uint32_t)handle) : NULL;
+}
+
+sb_device registry_handle(const struct device *dev)
+{
+	return (sb_device)GENERATION << 32 | dev->no;
+}
+
+uint32_t registry_count(const struct registry *reg)
+{
+	return atomic_load_explicit(&reg->count, memory_order_relaxed);
+}
+
+struct device *registry_next(const struct registry *reg, uint32_t *no)
+{
+	uint32_t last = atomic_load_explicit(&reg->last_no, memory_order_acquire);
+
+	while (*no < last) {
+		struct device *dev = registry_at(reg, ++*no);
+		if (dev)
+			return dev;
+	}
+	return NULL;
+}
+
+static struct device *find(struct registry *reg, struct sb_str id)
+{
+	struct device *dev;
+
+	pthread_rwlock_rdlock(&reg->ids_lock);
+	dev = map_find(reg->ids, id);
+	pthread_rwlock_unlock(&reg->ids_lock);
+	return dev;
+}
+
+int registry_find(struct registry *reg, struct sb_str id, struct device **out)
+{
+	struct device *dev;
+
+	if (!text_is_device_id(id))
+		return SB_E_NAME;
+	dev = find(reg, id);
+	if (!dev)
+		return SB_E_UNKNOWN_DEVICE;
+	*out = dev;
+	return 0;
+}
+
+/* ---- making */
+
+int registry_add(struct registry *reg, struct device *dev)
+{
+	struct device_chunk *chunk;
+	int r;
+
+	if (!dev->no || dev->no / TABLE_CHUNK >= TABLE_CHUNKS)
+		return SB_E_CORRUPT;
+	chunk = atomic_load(&reg->chunks[dev->no / TABLE_CHUNK]);
+	if (!chunk) {
+		chunk = calloc(1, sizeof(*chunk));
+		if (!chunk)
+			return -ENOMEM;
+		atomic_store_explicit(&reg->chunks[dev->no / TABLE_CHUNK], chunk,
+		                      memory_order_release);
+	}
+	if (atomic_load(&chunk->at[dev->no % TABLE_CHUNK]))
+		return SB_E_CORRUPT;
+	if (reg->config.catalog) {
+		dev->series = catalog_set(reg->config.catalog, dev->no);
+		if (!dev->series)
+			return -ENOMEM;
+	}
+	pthread_rwlock_wrlock(&reg->ids_lock);
+	r = map_put(reg->ids, device_id(dev), dev);
+	pthread_rwlock_unlock(&reg->ids_lock);
+	if (r < 0)
+		return r;
+	atomic_store_explicit(&chunk->at[dev->no % TABLE_CHUNK], dev, memory_order_release);
+	if (dev->no > atomic_load(&reg->last_no))
+		atomic_store_explicit(&reg->last_no, dev->no, memory_order_release);
+	atomic_fetch_add(&reg->count, 1);
+	return 0;
+}
+
+/* Nothing in the journal may refer to a device it does not know. */
+static int define(struct registry *reg, const struct device *dev)
+{
+	struct buffer b = { 0 };
+	int r;
+
+	if (!reg->config.define)
+		return 0;
+	record_give_definition(&b, dev);
+	r = b.bad ? -ENOMEM : reg->config.define(reg->config.ud, (struct sb_bytes){ b.p, b.n });
+	buffer_fini(&b);
+	return r;
+}
+
+static void device_freep(struct device **dev)
+{
+	device_free(*dev);
+}
+
+static int make(struct registry *reg, struct sb_str id, enum device_admin admin,
+                struct device **out)
+{
+	_own_(device_freep) struct device *dev = NULL;
+	uint32_t no = atomic_load(&reg->last_no) + 1;
+	int r;
+
+	if (find(reg, id))
+		return SB_E_EXISTS;
+	if (registry_count(reg) >= reg->config.max_devices || no / TABLE_CHUNK >= TABLE_CHUNKS)
+		return SB_E_QUOTA;
+	r = device_new(&dev, no, id);
+	if (r < 0)
+		return r;
+	dev->admin = admin;
+	dev->created_ns = clock_utc();
+	dev->rev = 1;
+	r = define(reg, dev);
+	if (r == 0)
+		r = registry_add(reg, dev);
+	if (r < 0)
+		return r;
+	*out = steal(dev);
+	return 0;
+}
+
+int registry_make(struct registry *reg, struct sb_str id, enum device_admin admin,
+                  struct device **out)
+{
+	struct device *dev = NULL;
+	int r;
+
+	pthread_mutex_lock(&reg->make);
+	r = make(reg, id, admin, &dev);
+	pthread_mutex_unlock(&reg->make);
+	if (r < 0)
+		return r;
+	writer_dirty(reg->writer, dev);
+	registry_changed(reg, dev, DEVICE_CHANGED_RECORD);
+	*out = dev;
+	return 0;
+}
+
+/* People registered it beforehand: that it shows up is all that was missing. */
+static void admit_expected(struct registry *reg, struct device *dev)
+{
+	enum device_admin expected = DEVICE_EXPECTED;
+
+	if (atomic_load_explicit(&dev->admin, memory_order_relaxed) != DEVICE_EXPECTED ||
+	    !atomic_compare_exchange_strong(&dev->admin, &expected, DEVICE_ACTIVE))
+		return;
+	writer_dirty(reg->writer, dev);
+	registry_changed(reg, dev, DEVICE_CHANGED_RECORD);
+}
+
+int registry_meet(struct registry *reg, struct sb_str id, struct device **out)
+{
+	int r = registry_find(reg, id, out);
+
+	if (r == SB_E_UNKNOWN_DEVICE && reg->config.provisioning != PROVISION_OFF) {
+		r = registry_make(reg, id,
+		                  reg->config.provisioning == PROVISION_ACTIVE ? DEVICE_ACTIVE
+		                                                               : DEVICE_PENDING,
+		                  out);
+		if (r == SB_E_EXISTS) /* another thread met it first */
+			r = registry_find(reg, id, out);
+	}
+	if (r == 0)
+		admit_expected(reg, *out);
+	return r;
+}
+
+/* ---- live */
+
+void registry_listen(struct registry *reg, struct registry_listener *l)
+{
+	l->next = reg->listeners;
+	reg->listeners = l;
+}
+
+void registry_changed(struct registry *reg, struct device *dev, uint32_t what)
+{
+	for (struct registry_listener *l = reg->listeners; l; l = l->next)
+		l->changed(l->ud, dev, what);
+}
