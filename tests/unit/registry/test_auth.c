@@ -1,0 +1,240 @@
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "check.h"
+#include "registry/fake.h"
+#include "registry/registry.h"
+#include "registry/users.h"
+
+static struct sb_str str(const char *s)
+{
+	return sb_str_of(s, strlen(s));
+}
+
+static struct registry *reg;
+static struct users *users;
+
+struct answer {
+	int n, r;
+	sb_token token;
+	struct sb_principal who;
+};
+
+static void answered(void *ud, sb_token token, int32_t r, const struct sb_principal *who)
+{
+	struct answer *a = ud;
+
+	a->n++;
+	a->r = r;
+	a->token = token;
+	a->who = *who;
+}
+
+/* Asks, waits, and says how it went; *slow: a hash was computed for it. */
+static struct answer ask(const char *client, const char *name, const char *password, bool *slow)
+{
+	struct sb_credentials cred = {
+		.size = sizeof(cred),
+		.anonymous_allowed = 1,
+		.client_id = str(client),
+		.username = str(name),
+		.password = { (const uint8_t *)password, strlen(password) },
+	};
+	struct answer a = { 0 };
+
+	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), &cred,
+	                                              answered, &a, 42),
+	                 0);
+	if (slow)
+		*slow = a.n == 0;
+	if (a.n == 0)
+		assert_int_equal(fake_instance_run(1), 1);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(a.token, 42);
+	return a;
+}
+
+static void set_password(const char *id, const char *password)
+{
+	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX, .who = "anna" };
+
+	change.password = str(password);
+	assert_int_equal(registry_change(reg, str(id), &change, NULL, NULL), SB_PENDING);
+	assert_int_equal(registry_save(reg), 0);
+}
+
+static int fresh(void **state)
+{
+	struct device *dev;
+
+	(void)state;
+	fake_docs_clear();
+	if (users_new(&users, fake_docs()) < 0)
+		return -1;
+	if (registry_new(&reg, &(struct registry_config){
+				       .docs = fake_docs(),
+				       .host = (struct host *)(void *)fake_instance(),
+				       .provisioning = PROVISION_ACTIVE,
+				       .max_devices = 100,
+				       .users = users,
+			       }) < 0)
+		return -1;
+	fake_instance_start();
+	(void)registry_meet(reg, str("boiler"), &dev);
+	(void)registry_meet(reg, str("open"), &dev);
+	set_password("boiler", "secret of boiler");
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	fake_instance_stop();
+	reg = registry_free(reg);
+	users = users_free(users);
+	fake_docs_clear();
+	return 0;
+}
+
+static void nameless_peers_are_anonymous_where_that_is_allowed(void **state)
+{
+	struct sb_credentials cred = { .size = sizeof(cred), .client_id = str("x") };
+	struct answer a = ask("open", "", "", NULL);
+
+	(void)state;
+	assert_int_equal(a.r, 0);
+	assert_int_equal(a.who.kind, SB_PRINCIPAL_ANONYMOUS);
+	assert_true(a.who.id != 0);
+	a = (struct answer){ 0 };
+	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), &cred,
+	                                              answered, &a, 1),
+	                 0);
+	assert_int_equal(a.r, -EACCES);
+}
+
+static void a_device_with_a_password_needs_it_even_where_anonymous_is_allowed(void **state)
+{
+	struct device *dev;
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(ask("boiler", "", "", NULL).r, -EACCES);
+	assert_int_equal(ask("x", "boiler", "", NULL).r, -EACCES);
+	assert_int_equal(ask("x", "boiler", "wrong", NULL).r, -EACCES);
+	a = ask("x", "boiler", "secret of boiler", NULL);
+	assert_int_equal(a.r, 0);
+	assert_int_equal(a.who.kind, SB_PRINCIPAL_DEVICE);
+	assert_int_equal(registry_find(reg, str("boiler"), &dev), 0);
+	assert_int_equal(a.who.device, registry_handle(dev));
+	a = ask("boiler", "", "secret of boiler", NULL); /* MQTT 5: a password without a name */
+	assert_int_equal(a.r, 0);
+}
+
+static void unknown_names_are_refused_as_slowly_as_wrong_passwords(void **state)
+{
+	bool slow;
+
+	(void)state;
+	assert_int_equal(ask("x", "nobody", "guess", &slow).r, -EACCES);
+	assert_true(slow);
+	assert_int_equal(ask("x", "open", "guess", &slow).r, -EACCES);
+	assert_true(slow);
+	assert_int_equal(ask("x", "boiler", "guess", &slow).r, -EACCES);
+	assert_true(slow);
+}
+
+static void a_password_is_hashed_once_until_it_changes(void **state)
+{
+	bool slow;
+
+	(void)state;
+	assert_int_equal(ask("x", "boiler", "secret of boiler", &slow).r, 0);
+	assert_true(slow);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask("x", "boiler", "secret of boiler", &slow).r, 0);
+		assert_false(slow);
+	}
+	set_password("boiler", "another secret");
+	assert_int_equal(ask("x", "boiler", "secret of boiler", &slow).r, -EACCES);
+	assert_true(slow);
+	assert_int_equal(ask("x", "boiler", "another secret", NULL).r, 0);
+}
+
+static void a_suspended_device_is_told_so_only_with_its_password(void **state)
+{
+	struct device_change change = { .admin = DEVICE_SUSPENDED, .if_rev = UINT64_MAX };
+
+	(void)state;
+	assert_int_equal(ask("x", "boiler", "secret of boiler", NULL).r, 0);
+	assert_int_equal(registry_change(reg, str("boiler"), &change, NULL, NULL), SB_PENDING);
+	assert_int_equal(registry_save(reg), 0);
+	assert_int_equal(ask("x", "boiler", "secret of boiler", NULL).r, SB_E_SUSPENDED);
+	assert_int_equal(ask("x", "boiler", "guess", NULL).r, -EACCES);
+}
+
+static void people_log_in_with_a_password_they_chose(void **state)
+{
+	struct user_change change = { .password = str("chosen by anna"),
+		                      .role = -1,
+		                      .disabled = -1 };
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(users_create(users, str("anna"), str("first password"), SB_ROLE_OPERATOR,
+	                              "admin"),
+	                 0);
+	assert_int_equal(ask("x", "anna", "first password", NULL).r, -EACCES);
+	assert_int_equal(users_change(users, str("anna"), &change, "anna"), 0);
+	a = ask("x", "anna", "chosen by anna", NULL);
+	assert_int_equal(a.r, 0);
+	assert_int_equal(a.who.kind, SB_PRINCIPAL_USER);
+	assert_int_equal(a.who.role, SB_ROLE_OPERATOR);
+}
+
+static void a_stopping_instance_leaves_no_answer_behind(void **state)
+{
+	struct answer a[8] = { 0 };
+	uint32_t posted = 0;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		char password[2] = { (char)('a' + i), 0 };
+		struct sb_credentials cred = {
+			.size = sizeof(cred),
+			.username = str("boiler"),
+			.password = { (const uint8_t *)password, 1 },
+		};
+		assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(),
+		                                              &cred, answered, &a[i], 1),
+		                 0);
+	}
+	fake_instance_stop();
+	while (fake_instance_run_waiting())
+		posted++;
+	assert_true(posted < 8);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nameless_peers_are_anonymous_where_that_is_allowed,
+		                                fresh, end),
+		cmocka_unit_test_setup_teardown(
+			a_device_with_a_password_needs_it_even_where_anonymous_is_allowed, fresh,
+			end),
+		cmocka_unit_test_setup_teardown(
+			unknown_names_are_refused_as_slowly_as_wrong_passwords, fresh, end),
+		cmocka_unit_test_setup_teardown(a_password_is_hashed_once_until_it_changes, fresh,
+		                                end),
+		cmocka_unit_test_setup_teardown(
+			a_suspended_device_is_told_so_only_with_its_password, fresh, end),
+		cmocka_unit_test_setup_teardown(people_log_in_with_a_password_they_chose, fresh,
+		                                end),
+		cmocka_unit_test_setup_teardown(a_stopping_instance_leaves_no_answer_behind, fresh,
+		                                end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
