@@ -1,7 +1,8 @@
-/* Listeners and connections of one loop: accept, TLS, input tails, coalesced output, limits. Data is
- * served before handshakes, at most 4 handshake steps a turn; one read and one write per connection
- * and turn, no epoll_ctl per message. Connections are named by generation-checked handles (sb_conn).
- * All calls from the loop's thread. An idle plaintext connection costs at most 256 bytes here. */
+/* Listeners and connections of one loop: accept, TLS, input tails, coalesced output, limits. Data
+ * is served before handshakes, at most 4 handshake steps a turn; one read and one write per
+ * connection and turn, no epoll_ctl per message. Connections are named by generation-checked
+ * handles (sb_conn). All calls from the loop's thread. An idle plaintext connection costs at most
+ * 256 bytes here. */
 #pragma once
 #include <stdint.h>
 

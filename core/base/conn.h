@@ -1,0 +1,118 @@
+/* What the files of streams share: connections, their table, the lists of what is due at the end of
+ * a turn. Nobody else includes this. A connection only ends (its callback, its memory) in
+ * conn_finish(), which no callback is above of. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <signalbox/services.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/stream.h"
+
+struct conn;
+struct listener;
+struct ssl_st;
+
+#define CONN_READ_BYTES 65536u /* one read: the shared buffer */
+#define CONN_OUT_BYTES  512u   /* an output buffer of the pool */
+
+enum conn_state {
+	CONN_FREE,
+	CONN_HANDSHAKE, /* TLS; unknown to the plugin */
+	CONN_OPEN,
+	CONN_CLOSING, /* the plugin closed it: output is flushed, input is not looked at */
+	CONN_DEAD,    /* in streams.dead, until the end of this turn */
+};
+
+/* Bytes moved; read: 0 is the end. -EAGAIN: wait; -EBUSY (read): wait until output moves; else a
+ * fault. */
+struct conn_ops {
+	ssize_t (*read)(struct conn *c, void *p, size_t n);
+	ssize_t (*write)(struct conn *c, const void *p, size_t n);
+};
+
+struct conn {
+	struct streams *owner;
+	struct listener *listener;
+	const struct conn_ops *ops;
+	struct ssl_st *ssl; /* NULL: plaintext */
+	void *ud;           /* the plugin's */
+	struct watch watch;
+	struct timer timer; /* handshake, write stall or flush deadline, by state */
+	struct list dirty;  /* in streams.dirty: output to send */
+	struct list ready;  /* in streams.ready: input to hand over without a new event */
+	struct list queue;  /* in streams.handshakes, .dead, .muted or .unused */
+	uint8_t *tail;      /* input that was not consumed; NULL when there is none */
+	uint8_t *out;       /* [sent, n) is not sent; NULL when there is nothing */
+	uint32_t tail_n, tail_cap;
+	uint32_t out_n, out_cap, out_sent;
+	uint32_t generation, index;
+	uint8_t state; /* enum conn_state */
+	uint8_t why;   /* SB_CLOSE_*, once CLOSING or DEAD */
+	bool opened : 1;
+	bool paused : 1;
+	bool muted : 1;            /* not read because of pause_all, or closing */
+	bool blocked : 1;          /* the kernel takes no more: waits for EPOLLOUT */
+	bool read_needs_write : 1; /* TLS wants to answer before it reads on */
+	bool want_writable : 1;
+};
+
+_Static_assert(sizeof(struct conn) <= 256, "an idle connection is cheap");
+
+struct out_buffer { /* unused, in the pool */
+	struct out_buffer *next;
+};
+
+#define CONN_CHUNK 64u
+
+struct streams {
+	struct loop *loop;
+	struct streams_limits limits;
+	struct streams_stats stats;
+	struct conn **chunks; /* of CONN_CHUNK each; connections never move */
+	uint32_t n_chunks;
+	struct list unused, dirty, ready, handshakes, dead, muted, listeners;
+	struct hook on_ready, on_end;
+	struct out_buffer *pool;
+	uint32_t n_pool;
+	uint32_t next_id;
+	uint64_t callbacks; /* made so far, but data() */
+	bool paused;
+	uint8_t *scratch; /* CONN_READ_BYTES, for one read at a time */
+};
+
+/* ---- conn.c: the table, what is watched, the end */
+int conn_new(struct streams *s, struct listener *l, int fd, struct conn **out);
+sb_conn conn_handle(const struct conn *c);
+struct conn *conn_find(const struct streams *s, sb_conn handle); /* NULL: stale */
+/* Tells epoll what is wanted now. */
+void conn_rewatch(struct conn *c);
+/* Introduces it to the plugin; may end it. */
+void conn_open(struct conn *c, struct sb_str peer);
+/* The plugin or its answer wants it closed: flush, then end. */
+void conn_close(struct conn *c);
+/* It is dead; conn_finish() follows at the end of the turn. */
+void conn_end(struct conn *c, int why);
+void conn_finish(struct conn *c);
+/* The next in use at or behind *at, NULL at the end. */
+struct conn *conn_each(const struct streams *s, uint32_t *at);
+
+/* ---- conn_in.c */
+void conn_in_read(struct conn *c);  /* once, from the socket */
+void conn_in_again(struct conn *c); /* what was left, and what TLS holds */
+
+/* ---- conn_out.c */
+int conn_out_write(struct conn *c, struct sb_bytes bytes);
+void conn_out_flush(struct conn *c);
+/* The kernel takes no more: wait for EPOLLOUT, 30 s at most. */
+void conn_out_stalled(struct conn *c);
+void conn_out_free(struct conn *c);
+void conn_out_free_pool(struct streams *s);
+static inline uint32_t conn_out_unsent(const struct conn *c)
+{
+	return c->out_n - c->out_sent;
+}

@@ -1,0 +1,29 @@
+/* A listening socket of struct streams: binds, accepts, has its limits. */
+#pragma once
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <signalbox/services.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+
+struct streams;
+struct tls;
+
+struct listener {
+	struct streams *owner;
+	struct list link; /* in streams.listeners */
+	struct watch watch;
+	struct timer pause;    /* no descriptors left: tries again when it fires */
+	struct sb_listen spec; /* with defaults filled in; its texts are not kept */
+	struct tls *tls;
+	uint32_t id, n_conns;
+	char name[32];
+};
+
+int listener_new(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
+                 struct listener **out);
+struct listener *listener_free(struct listener *l); /* without connections */
+/* "192.0.2.1:4711", "[2001:db8::1]:4711"; an IPv4 address is shown as one. */
+struct sb_str listener_peer_text(char *buf, size_t cap, const struct sockaddr *sa);
