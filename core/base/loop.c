@@ -160,7 +160,7 @@ static void forget_pending(struct loop *loop, const struct watch *w)
 
 int loop_watch(struct loop *loop, struct watch *w, uint32_t events)
 {
-	if (w->events == events)
+	if (w->events == events && !(events & EPOLLONESHOT))
 		return 0;
 	int op = EPOLL_CTL_MOD;
 	if (events == 0) {

@@ -41,7 +41,8 @@ int loop_run(struct loop *loop);
 int loop_turn(struct loop *loop, int64_t max_ns);
 void loop_stop(struct loop *loop); /* any thread */
 
-int loop_watch(struct loop *loop, struct watch *w, uint32_t events); /* add or change; 0 removes */
+/* Add or change; 0 removes. With EPOLLONESHOT it is quiet after one event until asked for anew. */
+int loop_watch(struct loop *loop, struct watch *w, uint32_t events);
 /* Accuracy 10 ms, never early. period_ns 0: once; periods that were missed are skipped. A timer
  * that is armed already is armed anew. Arming and ending are O(1); a timer may end and free itself
  * in fn. */

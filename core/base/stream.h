@@ -13,8 +13,8 @@ struct streams;
 struct tls;
 
 struct streams_limits {
-	uint32_t max_conns;         /* of this loop */
-	uint32_t handshake_seconds; /* TLS handshake must be done */
+	uint32_t max_conns;         /* of this loop; 0: 65,536 */
+	uint32_t handshake_seconds; /* TLS handshake must be done; 0: 10 */
 };
 
 struct streams_stats {
@@ -27,17 +27,24 @@ struct streams *streams_free(struct streams *s); /* closes everything, callbacks
 /* As sb_stream.listen; tls may be NULL when spec->tls is 0. *id names the listener. */
 int streams_listen(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
                    uint32_t *id);
-void streams_unlisten(struct streams *s, uint32_t id); /* its connections: SB_CLOSE_STOP */
+/* Ends its connections with SB_CLOSE_STOP, callbacks included, before it returns; not from inside a
+ * callback of a connection. */
+void streams_unlisten(struct streams *s, uint32_t id);
+/* A write while nothing is unsent is taken whatever its length. A peer that takes nothing for 30 s
+ * ends with SB_CLOSE_TIMEOUT. */
 int streams_write(struct streams *s, sb_conn conn, struct sb_bytes bytes);
 int streams_pause(struct streams *s, sb_conn conn);
+/* What data() had left unconsumed is offered again after this, even without new bytes. */
 int streams_resume(struct streams *s, sb_conn conn);
-/* Nobody is read until resumed: the data path is full. */
+/* Nobody is read until resumed: the data path is full. What data() leaves unconsumed meanwhile is
+ * offered again after resume_all. Costs two system calls for each connection that has something to
+ * say. */
 void streams_pause_all(struct streams *s);
 void streams_resume_all(struct streams *s);
 int streams_close(struct streams *s, sb_conn conn);
 uint32_t streams_unsent(const struct streams *s, sb_conn conn);
 void streams_stats(const struct streams *s, struct streams_stats *out);
 
-/* One server identity, shared by all loops and the HTTP side. */
+/* One server identity, TLS 1.2 and 1.3, shared by all loops. Makes the process ignore SIGPIPE. */
 int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_path);
 struct tls *tls_free(struct tls *tls);
