@@ -1,5 +1,6 @@
-/* The registry's documents, as core folders see them: any thread asks, the docstore instance's thread
- * answers. Writes of one moment share one commit. Also implements the service "sb.docs/1". */
+/* The registry's documents, as core folders see them: any thread asks, the docstore instance's
+ * thread answers. Writes of one moment share one commit. Also implements the service "sb.docs/1".
+ */
 #pragma once
 #include <stdint.h>
 
@@ -11,7 +12,8 @@ struct sb_doc_put;
 
 int docs_new(struct docs **out, struct host *host); /* provides "sb.docs/1"; before host_load() */
 struct docs *docs_free(struct docs *docs);
-int docs_attach(struct docs *docs); /* after the docstore instance started; SB_E_NOT_FOUND if none */
+/* After the docstore instance started; SB_E_NOT_FOUND if there is none. */
+int docs_attach(struct docs *docs);
 
 /* [docstore thread] r 0 and the new revision, SB_E_CONFLICT, or a fault. */
 typedef void (*docs_done_fn)(void *ud, int r, uint64_t rev);

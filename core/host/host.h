@@ -1,7 +1,8 @@
-/* The plugin host: finds plugin files, refuses the wrong ones with one clear line each, makes instances
- * from the configuration, runs their lifecycle, watches them. It knows ids and tables, not subjects:
- * services are provided by the folders that own them. Main thread, unless said. */
+/* The plugin host: finds plugin files, refuses the wrong ones with one clear line each, makes
+ * instances from the configuration, runs their lifecycle, watches them. It knows ids and tables,
+ * not subjects: services are provided by the folders that own them. Main thread, unless said. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,10 +17,11 @@ struct wire;
 
 struct host_config {
 	const char *const *plugin_dirs; /* NULL-ended */
-	const char *data_dir;           /* crash records: data_dir/crashes */
+	const char *data_dir;           /* crash records: data_dir/crashes; NULL: none are kept */
 	uint32_t io_threads;            /* 0: max(1, cores - 1), 8 at most */
 	uint32_t max_conns;             /* per io thread */
 	struct tls *tls;                /* NULL: TLS listeners are refused */
+	const char *allow_file; /* NULL: every sound file; else sha256sum lines, only those */
 };
 
 int host_new(struct host **out, const struct host_config *config);
@@ -31,24 +33,31 @@ uint32_t host_slot(struct host *host); /* a new slot for instance_get/set */
 
 /* Services that keep state per instance. All members optional; ud is the first argument. */
 struct host_observer {
-	int (*starting)(void *ud, struct instance *in);  /* [inst], before ops.start */
-	void (*stopped)(void *ud, struct instance *in);  /* [inst], after ops.stop */
+	int (*starting)(void *ud, struct instance *in); /* [inst], before ops.start */
+	void (*stopped)(void *ud, struct instance *in); /* [inst], after ops.stop */
 	void *ud;
 };
 int host_observe(struct host *host, const struct host_observer *observer);
 
-/* Reads every *.so in the plugin directories: ELF note, dlopen, entry, descriptors. Refusals are logged
- * and listed, never fatal. */
+/* Reads every *.so in the plugin directories: ELF note, dlopen, entry, descriptors. Refusals are
+ * logged and listed, never fatal. */
 int host_load(struct host *host);
-/* Makes and configures instances: one for each section of conf that belongs to a plugin, and one for
- * each SB_AUTOSTART plugin without a section. A bad configuration is a fault with file, line, key. */
+/* Makes and configures instances: one for each section of conf that belongs to a plugin, and one
+ * for each SB_AUTOSTART plugin without a section. A bad configuration is a fault with file, line,
+ * key. */
 int host_configure(struct host *host, const struct conf *conf);
 /* Starts instances that provide `kind` and are not running; NULL: all that are left. */
 int host_start(struct host *host, const char *kind);
 /* Drains and stops in reverse order of start; deadline by the monotonic clock. */
 void host_stop(struct host *host, const char *kind, int64_t deadline_ns);
 
-/* The index-th running instance that provides `kind`, NULL after the last. Any thread once started. */
+/* Now and then (once a second): instances that asked for a restart get it. */
+void host_poll(struct host *host);
+/* Does this section of the configuration belong to a loaded plugin? */
+bool host_has_section(const struct host *host, const char *section);
+
+/* The index-th running instance that provides `kind`, NULL after the last. Any thread once started.
+ */
 struct instance *host_instance(struct host *host, const char *kind, size_t index);
 /* "mqtt=127.0.0.1:1883 " for each listener, for the ready line. */
 size_t host_ready_text(struct host *host, char *buf, size_t cap);

@@ -1,5 +1,5 @@
-/* A plugin instance: what `struct sb_host *` is to the host. Its calls never overlap: they run on its
- * loop, which is a shared reactor or a thread of its own. */
+/* A plugin instance: what `struct sb_host *` is to the host. Its calls never overlap: they run on
+ * its loop, which is a shared reactor or a thread of its own. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,7 +40,8 @@ void *instance_get(const struct instance *in, uint32_t slot);
 void instance_set(struct instance *in, uint32_t slot, void *state);
 
 /* What the current thread is inside of; every call from host to plugin stands between these two, so
- * that crash, stall and CPU time are attributed. Nests. `function` is a literal: "source.completed". */
+ * that crash, stall and CPU time are attributed. Nests. `function` is a literal:
+ * "source.completed". */
 struct frame {
 	struct instance *instance;
 	const char *function;

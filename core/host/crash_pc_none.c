@@ -1,0 +1,7 @@
+#include "host/crash_pc.h"
+
+uintptr_t crash_pc(const void *ucontext)
+{
+	(void)ucontext;
+	return 0;
+}

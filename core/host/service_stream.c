@@ -1,0 +1,235 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/own.h"
+#include "base/stream.h"
+#include "host/frame.h"
+#include "host/service.h"
+#include "host/state.h"
+#include "host/worker.h"
+
+#define LOG_MODULE    "host"
+#define MAX_LISTENERS 32
+
+/* Between base/stream and the plugin: knows whose connection it is. */
+struct link {
+	struct listener *listener;
+	void *ud;
+};
+
+/* Owned by its instance and by each of its connections. [inst] */
+static void listener_drop(struct listener *l)
+{
+	if (--l->owners)
+		return;
+	free(l->name);
+	free(l->bound);
+	free(l);
+}
+
+static void link_free(struct link *link)
+{
+	listener_drop(link->listener);
+	free(link);
+}
+
+static int32_t on_open(void *ud, sb_conn conn, struct sb_str peer, void **conn_ud)
+{
+	struct listener *l = ud;
+	struct link *link = malloc(sizeof(*link));
+	if (!link)
+		return -ENOMEM;
+	*link = (struct link){ l, NULL };
+	l->owners++;
+	struct frame f;
+	frame_enter(&f, l->instance, "stream.open");
+	int32_t r = l->spec.open ? l->spec.open(l->spec.ud, conn, peer, &link->ud) : 0;
+	frame_leave(&f);
+	*conn_ud = link;
+	if (r < 0)
+		link_free(link);
+	return r;
+}
+
+static int64_t on_data(void *ud, sb_conn conn, struct sb_bytes bytes)
+{
+	const struct link *link = ud;
+	struct frame f;
+	frame_enter(&f, link->listener->instance, "stream.data");
+	int64_t n = link->listener->spec.data(link->ud, conn, bytes);
+	frame_leave(&f);
+	if (__builtin_expect(n > (int64_t)bytes.n, 0))
+		return log_error(-EPROTO, "%s claims to have read %lld of %zu bytes",
+		                 link->listener->instance->name, (long long)n, bytes.n);
+	return n;
+}
+
+static void on_writable(void *ud, sb_conn conn)
+{
+	const struct link *link = ud;
+	if (!link->listener->spec.writable)
+		return;
+	struct frame f;
+	frame_enter(&f, link->listener->instance, "stream.writable");
+	link->listener->spec.writable(link->ud, conn);
+	frame_leave(&f);
+}
+
+static void on_close(void *ud, sb_conn conn, int32_t why)
+{
+	struct link *link = ud;
+	struct frame f;
+	frame_enter(&f, link->listener->instance, "stream.close");
+	if (link->listener->spec.close)
+		link->listener->spec.close(link->ud, conn, why);
+	frame_leave(&f);
+	link_free(link);
+}
+
+static void listener_dropp(struct listener **l)
+{
+	if (*l)
+		listener_drop(*l);
+}
+
+/* "127.0.0.1:0" and 34567 to "127.0.0.1:34567". */
+static char *bound_text(struct sb_str address, uint32_t port)
+{
+	const char *colon = memrchr(address.p, ':', address.n);
+	int n = colon ? (int)(colon - address.p) : (int)address.n;
+	char *text = NULL;
+	return asprintf(&text, "%.*s:%u", n, address.p, port) < 0 ? NULL : text;
+}
+
+static size_t count_listeners(const struct instance *in)
+{
+	size_t n = 0;
+	for (const struct listener *l = in->listeners; l; l = l->next)
+		n++;
+	return n;
+}
+
+static int check_spec(struct instance *in, const struct sb_listen *spec)
+{
+	if (!loop_is_here(in->worker->loop))
+		return log_error(-EXDEV, "%s listens outside its own thread", in->name);
+	if (spec->size < sizeof(*spec) || !spec->data || !spec->address.p || !spec->address.n)
+		return -EINVAL;
+	if (spec->tls && !in->host->config.tls)
+		return log_error(
+			-ENOKEY,
+			"%s wants TLS on %.*s, but there is no certificate: set tls.cert and tls.key",
+			in->name, (int)spec->address.n, spec->address.p);
+	if (count_listeners(in) >= MAX_LISTENERS)
+		return log_error(SB_E_QUOTA, "%s has %d listeners already", in->name,
+		                 MAX_LISTENERS);
+	return 0;
+}
+
+static int32_t begin_listen(struct sb_host *h, const struct sb_listen *spec, uint32_t *port)
+{
+	struct instance *in = instance_of(h);
+	int r = check_spec(in, spec);
+	if (r < 0)
+		return r;
+	struct streams *streams = worker_streams(in->worker);
+	_own_(listener_dropp) struct listener *l = calloc(1, sizeof(*l));
+	if (!l || !streams)
+		return -ENOMEM;
+	l->owners = 1;
+	l->instance = in;
+	l->spec = *spec;
+	l->name = strndup(spec->name.n ? spec->name.p : in->name,
+	                  spec->name.n ? spec->name.n : strlen(in->name));
+	struct sb_listen ours = *spec;
+	ours.open = on_open;
+	ours.data = on_data;
+	ours.writable = on_writable;
+	ours.close = on_close;
+	ours.ud = l;
+	uint32_t bound = 0;
+	r = streams_listen(streams, &ours, spec->tls ? in->host->config.tls : NULL, &bound, &l->id);
+	if (r < 0)
+		return log_error(r, "%s cannot listen on %.*s", in->name, (int)spec->address.n,
+		                 spec->address.p);
+	l->bound = bound_text(spec->address, bound);
+	l->spec.address = SB_STR("");
+	l->spec.name = SB_STR("");
+	if (port)
+		*port = bound;
+	log_info("%s serves %s on %s", in->name, l->name, l->bound);
+	pthread_mutex_lock(&in->host->lock);
+	struct listener **end = &in->listeners;
+	while (*end)
+		end = &(*end)->next;
+	*end = steal(l);
+	pthread_mutex_unlock(&in->host->lock);
+	return 0;
+}
+
+static struct streams *streams_of(struct sb_host *h)
+{
+	return instance_of(h)->worker->streams;
+}
+
+static int32_t give(struct sb_host *h, sb_conn conn, struct sb_bytes bytes)
+{
+	struct streams *s = streams_of(h);
+	return s ? streams_write(s, conn, bytes) : SB_E_STALE;
+}
+
+static int32_t hold(struct sb_host *h, sb_conn conn)
+{
+	struct streams *s = streams_of(h);
+	return s ? streams_pause(s, conn) : SB_E_STALE;
+}
+
+static int32_t resume(struct sb_host *h, sb_conn conn)
+{
+	struct streams *s = streams_of(h);
+	return s ? streams_resume(s, conn) : SB_E_STALE;
+}
+
+static int32_t end(struct sb_host *h, sb_conn conn)
+{
+	struct streams *s = streams_of(h);
+	return s ? streams_close(s, conn) : SB_E_STALE;
+}
+
+static uint32_t unsent(struct sb_host *h, sb_conn conn)
+{
+	struct streams *s = streams_of(h);
+	return s ? streams_unsent(s, conn) : 0;
+}
+
+void service_stream_end(struct instance *in)
+{
+	pthread_mutex_lock(&in->host->lock);
+	struct listener *l = in->listeners;
+	in->listeners = NULL;
+	pthread_mutex_unlock(&in->host->lock);
+	while (l) {
+		struct listener *next = l->next;
+		streams_unlisten(in->worker->streams, l->id);
+		listener_drop(l);
+		l = next;
+	}
+}
+
+const struct sb_stream *service_stream(void)
+{
+	static const struct sb_stream table = {
+		.size = sizeof(table),
+		.listen = begin_listen,
+		.write = give,
+		.pause = hold,
+		.resume = resume,
+		.close = end,
+		.unsent = unsent,
+	};
+	return &table;
+}
