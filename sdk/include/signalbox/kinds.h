@@ -63,11 +63,14 @@ struct sb_block {
 	uint32_t level;       /* 0: one flush; higher: compacted */
 	struct sb_str class_; /* retention class, [a-z0-9-]{1,32} */
 	uint64_t seq_min, seq_max; /* journal sequence numbers it covers; a newer seq_max wins */
-	int64_t t_min_ns, t_max_ns;
+	int64_t t_min_ns, t_max_ns; /* of all its chunks; within one month of UTC */
 	/* [inst] The next chunk, by (stream, t_min_ns) ascending; 1 a chunk, 0 the end, negative a
 	 * fault (the store drops the block and reports it). Valid until the next call. */
 	int32_t (*next)(void *ud, struct sb_chunk *out);
 	void *ud;
+	/* 1: with this block everything up to seq_max is in blocks. A flush that fills several, one a
+	 * class and month, sets it in the last one it writes. */
+	uint32_t last, pad_;
 };
 
 typedef void (*sb_store_done_fn)(void *ud, int32_t r);
@@ -86,7 +89,8 @@ struct sb_scan {
 struct sb_store_stats {
 	uint32_t size, pad_;
 	uint64_t blocks, bytes, chunks;
-	uint64_t seq_durable; /* every journal record up to this one is in blocks */
+	uint64_t seq_durable; /* every journal record up to this one is in blocks: greatest seq_max of
+	                       * a block written with `last` */
 	int64_t t_min_ns, t_max_ns;
 };
 
