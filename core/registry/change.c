@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "base/wire.h"
+#include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/password.h"
 #include "registry/record.h"

@@ -1,3 +1,5 @@
+#include "registry/device.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/registry.h"
 

@@ -42,11 +42,3 @@ int registry_make(struct registry *reg, struct sb_str id, enum device_admin admi
                   struct device **out);
 /* devices.c: provides "sb.devices/1". */
 int registry_serve(struct registry *reg);
-
-/* device.c */
-int device_new(struct device **out, uint32_t no, struct sb_str id);
-struct device *device_free(struct device *dev);
-struct sb_str device_id(const struct device *dev);
-/* Own, writable notes in place of the shared zeros; NULL without memory. L. */
-struct device_reason *device_reasons(struct device *dev);
-struct device_quarantine *device_quarantine(struct device *dev);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "host/docs.h"
 #include "registry/counts.h"
+#include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/record.h"
 #include "registry/registry.h"

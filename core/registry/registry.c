@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "registry/auth.h"
+#include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/record.h"
 #include "registry/writer.h"

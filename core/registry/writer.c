@@ -16,6 +16,7 @@
 #include "host/docs.h"
 #include "registry/change.h"
 #include "registry/counts.h"
+#include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/record.h"
 
