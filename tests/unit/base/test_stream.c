@@ -63,7 +63,7 @@ static void a_line_near_the_input_limit_arrives_whole_in_both_directions(void **
 {
 	(void)state;
 	size_t n = 256 << 10, got = 0;
-	char *line = malloc(n), *back = malloc(n);
+	char *line = malloc(n), *back = malloc(n + 1);
 	assert_non_null(line);
 	assert_non_null(back);
 	for (size_t i = 0; i < n; i++)
