@@ -1,0 +1,365 @@
+#include "series/ints.h"
+
+#include <string.h>
+
+#include <signalbox/error.h>
+
+#include "base/buffer.h"
+#include "base/own.h"
+#include "series/bits.h"
+
+/* The form of a run: u8 order << 4 | coder; `order` first values (zz); the residuals:
+ *
+ *   CONST  zz value
+ *   PACK   per 64: zz least, u8 width, that many bits each
+ *   RICE   zz centre; one bit string: per 64 six bits k, then each distance from the centre (zz) as
+ *          its upper part in zeros and a one, its lower k bits; ESCAPE zeros: 64 bits follow
+ *   RLE    per run: zz value, varint length - 1 */
+enum coder { CONST, PACK, RICE, RLE };
+
+enum { ORDERS = 3, GROUP = 64, ESCAPE = 24, SAMPLES = 31, K_BITS = 6 };
+
+struct choice {
+	uint64_t bits; /* about what it costs */
+	uint32_t order;
+	enum coder coder;
+};
+
+static int64_t minus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static int64_t plus(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static uint32_t width_of(uint64_t v)
+{
+	return v ? 64 - (uint32_t)__builtin_clzll(v) : 0;
+}
+
+static uint64_t varint_bits(uint64_t v)
+{
+	return 8 * (uint64_t)MAX((width_of(v) + 6) / 7, 1u);
+}
+
+/* ---- what each coder would cost */
+
+static void bounds(const int64_t *r, uint32_t n, int64_t *least, int64_t *most)
+{
+	*least = *most = r[0];
+	for (uint32_t i = 1; i < n; i++) {
+		*least = MIN(*least, r[i]);
+		*most = MAX(*most, r[i]);
+	}
+}
+
+static uint64_t pack_cost(const int64_t *r, uint32_t n)
+{
+	uint64_t bits = 0;
+	for (uint32_t i = 0; i < n; i += GROUP) {
+		uint32_t m = MIN(n - i, (uint32_t)GROUP);
+		int64_t least, most;
+		bounds(r + i, m, &least, &most);
+		uint64_t width = width_of((uint64_t)minus(most, least));
+		bits += varint_bits(zz_of(least)) + 8 + (m * width + 7) / 8 * 8;
+	}
+	return bits;
+}
+
+static uint64_t rle_cost(const int64_t *r, uint32_t n)
+{
+	uint64_t bits = 0;
+	for (uint32_t i = 0; i < n;) {
+		uint32_t end = i + 1;
+		while (end < n && r[end] == r[i])
+			end++;
+		bits += varint_bits(zz_of(r[i])) + varint_bits(end - i - 1);
+		i = end;
+	}
+	return bits;
+}
+
+/* The middle of a sample: one gap must not move it, as it would the mean. */
+static int64_t centre_of(const int64_t *r, uint32_t n)
+{
+	int64_t s[SAMPLES];
+	uint32_t m = MIN(n, (uint32_t)SAMPLES);
+	for (uint32_t i = 0; i < m; i++) {
+		int64_t v = r[(uint64_t)i * n / m];
+		uint32_t at = i;
+		for (; at > 0 && s[at - 1] > v; at--)
+			s[at] = s[at - 1];
+		s[at] = v;
+	}
+	return s[m / 2];
+}
+
+static uint64_t rice_bits(const int64_t *r, uint32_t n, int64_t centre, uint32_t k)
+{
+	uint64_t bits = K_BITS;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t q = zz_of(minus(r[i], centre)) >> k;
+		bits += q < ESCAPE ? q + 1 + k : ESCAPE + 1 + 64;
+	}
+	return bits;
+}
+
+static uint32_t rice_k(const int64_t *r, uint32_t n, int64_t centre, uint64_t *bits)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < n; i++)
+		sum += MIN(zz_of(minus(r[i], centre)), UINT64_MAX >> 7);
+	uint32_t k = width_of(sum / n);
+	uint32_t best = k;
+	*bits = rice_bits(r, n, centre, k);
+	for (uint32_t below = 1; below <= 2 && k >= below; below++) {
+		uint64_t b = rice_bits(r, n, centre, k - below);
+		if (b < *bits) {
+			*bits = b;
+			best = k - below;
+		}
+	}
+	return best;
+}
+
+static uint64_t rice_cost(const int64_t *r, uint32_t n)
+{
+	int64_t centre = centre_of(r, n);
+	uint64_t bits = varint_bits(zz_of(centre)) + 7;
+	for (uint32_t i = 0; i < n; i += GROUP) {
+		uint64_t group;
+		(void)rice_k(r + i, MIN(n - i, (uint32_t)GROUP), centre, &group);
+		bits += group;
+	}
+	return bits;
+}
+
+static void consider(struct choice *best, uint64_t bits, uint32_t order, enum coder coder)
+{
+	if (bits < best->bits)
+		*best = (struct choice){ bits, order, coder };
+}
+
+static void differences(int64_t *r, uint32_t n, uint32_t order)
+{
+	for (uint32_t i = n - 1; i >= order; i--)
+		r[i] = minus(r[i], r[i - 1]);
+}
+
+static struct choice choose(const int64_t *v, uint32_t n)
+{
+	int64_t r[INTS_MAX];
+	struct choice best = { .bits = UINT64_MAX };
+	uint64_t first = 0; /* bits of the values in front */
+	memcpy(r, v, n * sizeof(*v));
+	for (uint32_t order = 0; order < ORDERS && order < n; order++) {
+		if (order) {
+			first += varint_bits(zz_of(r[order - 1]));
+			differences(r, n, order);
+		}
+		const int64_t *rest = r + order;
+		uint32_t m = n - order;
+		int64_t least, most;
+		bounds(rest, m, &least, &most);
+		if (least == most) {
+			consider(&best, first + varint_bits(zz_of(least)), order, CONST);
+			break;
+		}
+		consider(&best, first + pack_cost(rest, m), order, PACK);
+		consider(&best, first + rle_cost(rest, m), order, RLE);
+		consider(&best, first + rice_cost(rest, m), order, RICE);
+	}
+	return best;
+}
+
+/* ---- giving */
+
+static void pack_give(struct buffer *out, const int64_t *r, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += GROUP) {
+		uint32_t m = MIN(n - i, (uint32_t)GROUP);
+		int64_t least, most;
+		bounds(r + i, m, &least, &most);
+		uint32_t width = width_of((uint64_t)minus(most, least));
+		buffer_give_zz(out, least);
+		buffer_give_u8(out, (uint8_t)width);
+		struct bits_out w = { .p = buffer_room(out, GROUP * 8 + 8) };
+		if (!w.p)
+			return;
+		for (uint32_t j = 0; j < m; j++)
+			bits_put(&w, (uint64_t)minus(r[i + j], least), width);
+		out->n = (size_t)(bits_end(&w) - out->p);
+	}
+}
+
+static void rice_put(struct bits_out *w, uint64_t u, uint32_t k)
+{
+	uint64_t q = u >> k;
+	if (q < ESCAPE) {
+		bits_put(w, 1ULL << q, (uint32_t)q + 1);
+		bits_put(w, u & ((1ULL << k) - 1), k);
+	} else {
+		bits_put(w, 1ULL << ESCAPE, ESCAPE + 1);
+		bits_put(w, u, 64);
+	}
+}
+
+static void rice_give(struct buffer *out, const int64_t *r, uint32_t n)
+{
+	int64_t centre = centre_of(r, n);
+	buffer_give_zz(out, centre);
+	struct bits_out w = { .p = buffer_room(out, (size_t)n * 12 + 64) };
+	if (!w.p)
+		return;
+	for (uint32_t i = 0; i < n; i += GROUP) {
+		uint32_t m = MIN(n - i, (uint32_t)GROUP);
+		uint64_t bits;
+		uint32_t k = rice_k(r + i, m, centre, &bits);
+		bits_put(&w, k, K_BITS);
+		for (uint32_t j = 0; j < m; j++)
+			rice_put(&w, zz_of(minus(r[i + j], centre)), k);
+	}
+	out->n = (size_t)(bits_end(&w) - out->p);
+}
+
+static void rle_give(struct buffer *out, const int64_t *r, uint32_t n)
+{
+	for (uint32_t i = 0; i < n;) {
+		uint32_t end = i + 1;
+		while (end < n && r[end] == r[i])
+			end++;
+		buffer_give_zz(out, r[i]);
+		buffer_give_varint(out, end - i - 1);
+		i = end;
+	}
+}
+
+void ints_give(struct buffer *out, const int64_t *v, uint32_t n)
+{
+	int64_t r[INTS_MAX];
+	if (n == 0)
+		return;
+	if (n > INTS_MAX) {
+		out->bad = true;
+		return;
+	}
+	struct choice how = choose(v, n);
+	memcpy(r, v, n * sizeof(*v));
+	buffer_give_u8(out, (uint8_t)(how.order << 4 | how.coder));
+	for (uint32_t order = 1; order <= how.order; order++) {
+		buffer_give_zz(out, r[order - 1]);
+		differences(r, n, order);
+	}
+	const int64_t *rest = r + how.order;
+	switch (how.coder) {
+	case CONST:
+		buffer_give_zz(out, rest[0]);
+		break;
+	case PACK:
+		pack_give(out, rest, n - how.order);
+		break;
+	case RICE:
+		rice_give(out, rest, n - how.order);
+		break;
+	case RLE:
+		rle_give(out, rest, n - how.order);
+		break;
+	}
+}
+
+/* ---- taking */
+
+static void const_take(struct cursor *c, int64_t *out, uint32_t n)
+{
+	int64_t v = cursor_take_zz(c);
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = v;
+}
+
+static void pack_take(struct cursor *c, int64_t *out, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && !c->bad; i += GROUP) {
+		uint32_t m = MIN(n - i, (uint32_t)GROUP);
+		int64_t least = cursor_take_zz(c);
+		uint32_t width = cursor_take_u8(c);
+		if (width > 64) {
+			c->bad = true;
+			return;
+		}
+		size_t bytes = ((size_t)m * width + 7) / 8;
+		const uint8_t *p = cursor_take(c, bytes);
+		if (!p && bytes)
+			return;
+		struct bits_in r = { .p = p, .end = p + bytes };
+		for (uint32_t j = 0; j < m; j++)
+			out[i + j] = plus(least, (int64_t)bits_get(&r, width));
+	}
+}
+
+static void rice_take(struct cursor *c, int64_t *out, uint32_t n)
+{
+	int64_t centre = cursor_take_zz(c);
+	struct bits_in r = { .p = c->p, .end = c->end };
+	for (uint32_t i = 0; i < n && !r.bad; i += GROUP) {
+		uint32_t m = MIN(n - i, (uint32_t)GROUP);
+		uint32_t k = (uint32_t)bits_get(&r, K_BITS);
+		for (uint32_t j = 0; j < m && !r.bad; j++) {
+			uint64_t q = bits_get_zeros(&r, ESCAPE);
+			uint64_t u = q == ESCAPE ? bits_get(&r, 64) : q << k | bits_get(&r, k);
+			out[i + j] = plus(centre, zz_back(u));
+		}
+	}
+	c->p = r.p;
+	c->bad |= r.bad;
+}
+
+static void rle_take(struct cursor *c, int64_t *out, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && !c->bad;) {
+		int64_t v = cursor_take_zz(c);
+		uint64_t more = cursor_take_varint(c);
+		if (more >= n - i) {
+			c->bad = true;
+			return;
+		}
+		for (uint64_t end = i + more; i <= end; i++)
+			out[i] = v;
+	}
+}
+
+int ints_take(struct cursor *c, int64_t *out, uint32_t n)
+{
+	if (n == 0)
+		return 0;
+	uint8_t head = cursor_take_u8(c);
+	uint32_t order = head >> 4;
+	if (n > INTS_MAX || order >= ORDERS || order >= n)
+		return SB_E_CORRUPT;
+	for (uint32_t i = 0; i < order; i++)
+		out[i] = cursor_take_zz(c);
+	switch (head & 15) {
+	case CONST:
+		const_take(c, out + order, n - order);
+		break;
+	case PACK:
+		pack_take(c, out + order, n - order);
+		break;
+	case RICE:
+		rice_take(c, out + order, n - order);
+		break;
+	case RLE:
+		rle_take(c, out + order, n - order);
+		break;
+	default:
+		return SB_E_CORRUPT;
+	}
+	if (c->bad)
+		return SB_E_CORRUPT;
+	for (; order > 0; order--)
+		for (uint32_t i = order; i < n; i++)
+			out[i] = plus(out[i], out[i - 1]);
+	return 0;
+}
