@@ -1,0 +1,58 @@
+#include "acl.h"
+
+#include <string.h>
+
+#include <signalbox/services.h>
+
+#include "server.h"
+#include "topic.h"
+
+#define ID_MAX 160
+
+/* Is this the id of the session's own device? */
+static bool own(const struct session *s, struct sb_str id)
+{
+	char mine[ID_MAX];
+
+	if (s->srv->devices->id_of(s->srv->host, s->who.device, mine, sizeof(mine)) < 0)
+		return false;
+	return strlen(mine) == id.n && memcmp(mine, id.p, id.n) == 0;
+}
+
+const char *acl_publish(const struct session *s, const struct topic_name *name)
+{
+	if (name->kind == TOPIC_SYSTEM)
+		return "topics that begin with $ are the server's";
+	switch (s->who.kind) {
+	case SB_PRINCIPAL_DEVICE:
+		if (!name->device.n || !own(s, name->device))
+			return "a device publishes under devices/ and its own id only";
+		if (name->kind == TOPIC_DOWN)
+			return "this topic is for what the device is told";
+		return NULL;
+	case SB_PRINCIPAL_USER:
+		return s->who.role >= SB_ROLE_OPERATOR ? NULL : "a viewer may not publish";
+	case SB_PRINCIPAL_ANONYMOUS:
+		return NULL;
+	default:
+		return "not authenticated";
+	}
+}
+
+const char *acl_subscribe(const struct session *s, struct sb_str filter)
+{
+	struct topic_name name;
+
+	switch (s->who.kind) {
+	case SB_PRINCIPAL_DEVICE:
+		topic_classify(filter, &name);
+		if (!name.device.n || !own(s, name.device))
+			return "a device subscribes under devices/ and its own id only";
+		return NULL;
+	case SB_PRINCIPAL_USER:
+	case SB_PRINCIPAL_ANONYMOUS:
+		return NULL;
+	default:
+		return "not authenticated";
+	}
+}

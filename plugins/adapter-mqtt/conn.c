@@ -1,0 +1,344 @@
+#include "conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth.h"
+#include "connect.h"
+#include "disconnect.h"
+#include "packet.h"
+#include "ping.h"
+#include "puback.h"
+#include "publish.h"
+#include "reason.h"
+#include "server.h"
+#include "subscribe.h"
+#include "unsubscribe.h"
+
+#define OVERFLOW_MAX 65536
+
+typedef int (*handler_fn)(struct conn *c, const struct packet *p);
+
+static const struct {
+	handler_fn take; /* NULL: no client sends this */
+	uint8_t flags;   /* the reserved bits of the fixed header */
+} packets[16] = {
+	[PACKET_CONNECT] = { connect_take, 0 },     [PACKET_PUBLISH] = { publish_take, 0 },
+	[PACKET_PUBACK] = { puback_take, 0 },       [PACKET_PUBREC] = { puback_take, 0 },
+	[PACKET_PUBREL] = { puback_take, 2 },       [PACKET_PUBCOMP] = { puback_take, 0 },
+	[PACKET_SUBSCRIBE] = { subscribe_take, 2 }, [PACKET_UNSUBSCRIBE] = { unsubscribe_take, 2 },
+	[PACKET_PINGREQ] = { ping_take, 0 },        [PACKET_DISCONNECT] = { disconnect_take, 0 },
+	[PACKET_AUTH] = { auth_take, 0 },
+};
+
+/* ---- beginning and end */
+
+int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
+{
+	struct server *srv = ud;
+
+	if (srv->draining)
+		return -ESHUTDOWN;
+	if (srv->n_conns >= srv->config.max_connections) {
+		metrics_count(srv->m.connects_refused, 1);
+		return SB_E_QUOTA;
+	}
+	struct conn *c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->srv = srv;
+	c->handle = handle;
+	c->opened = c->last_rx = srv->tick;
+	size_t n = peer.n < sizeof(c->peer) ? peer.n : sizeof(c->peer) - 1;
+	memcpy(c->peer, peer.p, n);
+	c->next = srv->conns;
+	if (c->next)
+		c->next->prev = c;
+	srv->conns = c;
+	srv->n_conns++;
+	metrics_move(srv->m.connections, 1);
+	wheel_put(&srv->conn_wheel, &c->link, conn_due(&c->link, srv->tick));
+	if (!srv->restored)
+		conn_hold(c, CONN_HOLD_START);
+	*conn_ud = c;
+	return 0;
+}
+
+static void free_aliases(struct conn *c)
+{
+	for (uint32_t i = 0; c->aliases && i < c->srv->config.topic_alias_maximum; i++)
+		free(c->aliases[i].topic);
+	free(c->aliases);
+	c->aliases = NULL;
+}
+
+void conn_free(struct conn *c)
+{
+	struct server *srv = c->srv;
+
+	connect_drop(c);
+	wheel_take(&c->link);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		srv->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	free_aliases(c);
+	acks_free(c->acks);
+	free(c->topic);
+	free(c->overflow);
+	free(c);
+}
+
+void conn_settle(struct conn *c)
+{
+	if (c->n_direct || c->n_pinned)
+		return;
+	struct session *s = c->session;
+	if (s && s->leaving == c) {
+		c->session = NULL;
+		session_left(s);
+	}
+	if (c->state == CONN_CLOSED && !c->stalled)
+		conn_free(c);
+}
+
+void conn_leave(struct conn *c, bool with_will, int32_t why, const char *detail)
+{
+	struct session *s = c->session;
+
+	connect_drop(c);
+	if (!s || s->conn != c)
+		return;
+	if (c->n_direct || c->n_pinned)
+		s->leaving = c;
+	else
+		c->session = NULL;
+	session_detach(s, with_will, why, sb_str_of(detail, strlen(detail)));
+}
+
+void conn_closed(void *conn_ud, sb_conn handle, int32_t why)
+{
+	struct conn *c = conn_ud;
+	bool timeout = why == SB_CLOSE_TIMEOUT;
+
+	(void)handle;
+	conn_leave(c, true, timeout ? SB_DOWN_TIMEOUT : SB_DOWN_ERROR, "connection lost");
+	c->state = CONN_CLOSED;
+	wheel_take(&c->link);
+	c->srv->n_conns--;
+	metrics_move(c->srv->m.connections, -1);
+	conn_settle(c);
+}
+
+void conn_shut(struct conn *c)
+{
+	if (c->state == CONN_CLOSING || c->state == CONN_CLOSED)
+		return;
+	c->state = CONN_CLOSING;
+	wheel_take(&c->link);
+	c->srv->stream->close(c->srv->host, c->handle);
+}
+
+/* Did the peer break a rule, or was it merely asked to go? */
+static bool peers_fault(uint8_t reason)
+{
+	switch (reason) {
+	case REASON_MALFORMED:
+	case REASON_PROTOCOL_ERROR:
+	case REASON_BAD_FILTER:
+	case REASON_BAD_TOPIC:
+	case REASON_RECEIVE_MAXIMUM:
+	case REASON_BAD_ALIAS:
+	case REASON_TOO_LARGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int conn_fail(struct conn *c, uint8_t reason, const char *why)
+{
+	struct server *srv = c->srv;
+	struct session *s = c->session;
+
+	if (c->state == CONN_CLOSING || c->state == CONN_CLOSED)
+		return -EPROTO;
+	server_log(srv, SB_LOG_DEBUG, "%s: connection ended with 0x%02x: %s", c->peer, reason, why);
+	if (peers_fault(reason))
+		metrics_count(srv->m.protocol_errors, 1);
+	if (peers_fault(reason) && s && s->speaks_for)
+		srv->devices->fate(srv->host, s->speaks_for, SB_FATE_REFUSED,
+		                   sb_str_of(why, strlen(why)));
+	if (c->state == CONN_UP)
+		disconnect_give(c, reason, why);
+	conn_shut(c);
+	return -EPROTO;
+}
+
+uint32_t conn_due(struct wheel_link *link, uint32_t now)
+{
+	struct conn *c = (struct conn *)((char *)link - offsetof(struct conn, link));
+	const struct config *config = &c->srv->config;
+	uint32_t deadline;
+
+	if (c->state != CONN_UP) {
+		deadline = c->opened + config->connect_timeout_s * KEEPALIVE_TICKS;
+		if (deadline > now)
+			return deadline;
+		conn_shut(c);
+		conn_leave(c, false, SB_DOWN_TIMEOUT, "no CONNECT in time");
+		return 0;
+	}
+	if (!c->keepalive_s)
+		return now + KEEPALIVE_SLOTS;
+	/* One and a half times the interval; while we do not read, the peer cannot be heard. */
+	deadline = c->last_rx + c->keepalive_s * (KEEPALIVE_TICKS * 3 / 2) + 1;
+	if (c->hold)
+		return now + KEEPALIVE_TICKS;
+	if (deadline > now)
+		return deadline;
+	metrics_count(c->srv->m.keepalive_timeouts, 1);
+	conn_fail(c, REASON_KEEPALIVE, "nothing was heard within the keep-alive time");
+	conn_leave(c, true, SB_DOWN_TIMEOUT, "keep-alive");
+	return 0;
+}
+
+/* ---- reading */
+
+void conn_hold(struct conn *c, uint8_t why)
+{
+	if (!c->hold)
+		c->srv->stream->pause(c->srv->host, c->handle);
+	c->hold |= why;
+}
+
+void conn_release(struct conn *c, uint8_t why)
+{
+	if (!(c->hold & why))
+		return;
+	c->hold &= (uint8_t)~why;
+	if (c->hold)
+		return;
+	c->last_rx = c->srv->tick;
+	if (c->state != CONN_CLOSED && c->state != CONN_CLOSING)
+		c->srv->stream->resume(c->srv->host, c->handle);
+}
+
+static int dispatch(struct conn *c, const struct packet *p)
+{
+	if (!packets[p->type].take)
+		return conn_fail(c, REASON_PROTOCOL_ERROR, "not a packet a client sends");
+	if (p->type != PACKET_PUBLISH && p->flags != packets[p->type].flags)
+		return conn_fail(c, REASON_MALFORMED, "reserved flags of the fixed header");
+	if ((c->state == CONN_NEW) != (p->type == PACKET_CONNECT))
+		return conn_fail(c, REASON_PROTOCOL_ERROR,
+		                 c->state == CONN_NEW ? "the first packet is not CONNECT"
+		                                      : "a second CONNECT");
+	return packets[p->type].take(c, p);
+}
+
+static int bad_frame(struct conn *c, int r, const struct packet *p)
+{
+	char why[96];
+
+	if (r != -EMSGSIZE)
+		return conn_fail(c, REASON_MALFORMED, "malformed packet length");
+	snprintf(why, sizeof(why), "packet of %u bytes, %u are allowed", p->total,
+	         c->srv->config.max_packet_bytes);
+	return conn_fail(c, REASON_TOO_LARGE, why);
+}
+
+int64_t conn_data(void *conn_ud, sb_conn handle, struct sb_bytes bytes)
+{
+	struct conn *c = conn_ud;
+	size_t at = 0;
+
+	(void)handle;
+	c->last_rx = c->srv->tick;
+	while (at < bytes.n && !c->hold && c->state < CONN_CLOSING) {
+		struct packet p;
+		struct sb_bytes rest = { bytes.p + at, bytes.n - at };
+		int r = packet_frame(rest, c->srv->config.max_packet_bytes, &p);
+		if (r < 0)
+			bad_frame(c, r, &p);
+		if (r <= 0 || dispatch(c, &p) == CONN_AGAIN)
+			break;
+		at += p.total;
+	}
+	metrics_count(c->srv->m.bytes_received, at);
+	if (c->state < CONN_CLOSING)
+		return (int64_t)at;
+	conn_leave(c, true, SB_DOWN_ERROR, "protocol error");
+	return (int64_t)bytes.n;
+}
+
+/* ---- writing */
+
+static int overflow_add(struct conn *c, struct sb_bytes bytes)
+{
+	struct conn_buffer *b = c->overflow;
+	size_t need = (b ? b->n : 0) + bytes.n;
+
+	if (need > OVERFLOW_MAX)
+		return -ENOBUFS;
+	if (!b || need > b->cap) {
+		size_t cap = b ? b->cap : 256;
+		while (cap < need)
+			cap *= 2;
+		b = realloc(c->overflow, sizeof(*b) + cap);
+		if (!b)
+			return -ENOMEM;
+		if (!c->overflow)
+			b->n = 0;
+		b->cap = (uint32_t)cap;
+		c->overflow = b;
+	}
+	memcpy(b->data + b->n, bytes.p, bytes.n);
+	b->n += (uint32_t)bytes.n;
+	return 0;
+}
+
+void conn_send(struct conn *c, struct sb_bytes bytes)
+{
+	struct server *srv = c->srv;
+
+	if (c->state >= CONN_CLOSING)
+		return;
+	if (!c->overflow && srv->stream->write(srv->host, c->handle, bytes) != SB_AGAIN)
+		return;
+	/* Whoever does not read what we answer is not asked any more. */
+	if (!(c->hold & CONN_HOLD_OUTPUT))
+		conn_hold(c, CONN_HOLD_OUTPUT);
+	if (overflow_add(c, bytes) < 0)
+		conn_shut(c);
+}
+
+int conn_try_send(struct conn *c, struct sb_bytes bytes)
+{
+	if (c->overflow)
+		return SB_AGAIN;
+	return c->srv->stream->write(c->srv->host, c->handle, bytes);
+}
+
+void conn_writable(void *conn_ud, sb_conn handle)
+{
+	struct conn *c = conn_ud;
+	struct server *srv = c->srv;
+
+	if (c->state >= CONN_CLOSING)
+		return;
+	if (c->overflow) {
+		struct sb_bytes rest = { c->overflow->data, c->overflow->n };
+		if (srv->stream->write(srv->host, handle, rest) == SB_AGAIN)
+			return;
+		free(c->overflow);
+		c->overflow = NULL;
+	}
+	conn_release(c, CONN_HOLD_OUTPUT);
+	if (c->session && c->session->conn == c)
+		inflight_pump(c->session);
+}

@@ -1,0 +1,25 @@
+/* CONNECT: from the first packet to a session. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <signalbox/services.h>
+
+struct conn;
+struct message;
+struct packet;
+
+struct connect { /* what has to be kept until the answer is known */
+	struct message *will;
+	uint32_t will_delay_s, expiry_s;
+	bool clean, assigned, waiting;
+	uint16_t keepalive_s, id_n;
+	struct sb_principal who;
+	char id[];
+};
+
+int connect_take(struct conn *c, const struct packet *p);
+/* Nobody who was there before is left: take over the session, or make one, and answer. */
+void connect_proceed(struct conn *c);
+/* The connection ends before it was answered. */
+void connect_drop(struct conn *c);

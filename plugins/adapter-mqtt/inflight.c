@@ -1,0 +1,403 @@
+#include "inflight.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "message.h"
+#include "packet.h"
+#include "puback.h"
+#include "reason.h"
+#include "server.h"
+
+enum { WAITING, WANTS_PUBACK, WANTS_PUBREC, WANTS_PUBCOMP, DONE };
+
+#define ENTRY_COST   48
+#define MAX_CAP      32768
+#define ID_SPAN      65535
+#define PUBLISH_BITS 0x30
+
+static struct inflight_entry *entry_at(const struct inflight *f, uint64_t n)
+{
+	return &f->ring[n & (f->cap - 1)];
+}
+
+static uint16_t id_of(uint64_t n)
+{
+	return (uint16_t)(n % ID_SPAN + 1);
+}
+
+static bool online(const struct session *s)
+{
+	return s->conn && s->conn->state == CONN_UP;
+}
+
+/* ---- the ring */
+
+static int grow(struct inflight *f)
+{
+	uint32_t cap = f->cap ? f->cap * 2 : 4;
+
+	if (cap > MAX_CAP)
+		return SB_E_QUOTA;
+	struct inflight_entry *ring = malloc(cap * sizeof(*ring));
+	if (!ring)
+		return -ENOMEM;
+	for (uint64_t n = f->head; n < f->tail; n++)
+		ring[n & (cap - 1)] = *entry_at(f, n);
+	free(f->ring);
+	f->ring = ring;
+	f->cap = cap;
+	return 0;
+}
+
+static void drop(struct session *s, struct inflight_entry *e)
+{
+	struct inflight *f = &s->out;
+
+	f->bytes -= e->charge;
+	metrics_move(s->srv->m.queued_bytes, -(int64_t)e->charge);
+	e->charge = 0;
+	message_unref(e->msg);
+	e->msg = NULL;
+	free(e->ids);
+	e->ids = NULL;
+}
+
+static void finish(struct session *s, struct inflight_entry *e)
+{
+	struct inflight *f = &s->out;
+
+	drop(s, e);
+	if (e->open)
+		f->open--;
+	e->open = false;
+	e->state = DONE;
+	while (f->head < f->sent && entry_at(f, f->head)->state == DONE)
+		f->head++;
+	if (f->resend < f->head)
+		f->resend = f->head;
+	if (f->head == f->tail && f->cap > 64) {
+		free(f->ring);
+		f->ring = NULL;
+		f->cap = 0;
+	}
+}
+
+static int push(struct session *s, const struct inflight_entry *e)
+{
+	struct inflight *f = &s->out;
+
+	if (f->tail - f->head == f->cap) {
+		int r = grow(f);
+		if (r < 0)
+			return r;
+	}
+	*entry_at(f, f->tail++) = *e;
+	f->bytes += e->charge;
+	metrics_move(s->srv->m.queued_bytes, e->charge);
+	return 0;
+}
+
+static struct inflight_ids *copy_ids(const struct inflight_delivery *d)
+{
+	struct inflight_ids *ids = malloc(sizeof(*ids) + d->n_ids * sizeof(uint32_t));
+
+	if (ids) {
+		ids->n = d->n_ids;
+		memcpy(ids->id, d->ids, d->n_ids * sizeof(uint32_t));
+	}
+	return ids;
+}
+
+int inflight_queue(struct session *s, struct message *msg, const struct inflight_delivery *d)
+{
+	const struct config *config = &s->srv->config;
+	struct inflight *f = &s->out;
+	uint32_t charge = message_size(msg) + ENTRY_COST + d->n_ids * 4;
+
+	if (f->bytes + charge > config->max_queued_bytes && f->tail != f->sent)
+		return SB_E_QUOTA;
+	if (f->tail - f->sent >= config->max_queued_messages)
+		return SB_E_QUOTA;
+	struct inflight_entry e = { .charge = charge, .qos = d->qos, .retain = d->retain };
+	if (d->n_ids) {
+		e.ids = copy_ids(d);
+		if (!e.ids)
+			return -ENOMEM;
+	}
+	e.msg = message_ref(msg);
+	int r = push(s, &e);
+	if (r < 0) {
+		message_unref(msg);
+		free(e.ids);
+	}
+	return r;
+}
+
+/* ---- sending */
+
+/* Sets flags and identifier in a packet and sends it: 0, SB_AGAIN, or -EMSGSIZE. */
+static int send_packet(struct conn *c, struct sb_bytes packet, uint32_t id_at, uint8_t flags,
+                       uint16_t id)
+{
+	if (!packet.n)
+		return -ENOMEM;
+	if (c->max_out && packet.n > c->max_out)
+		return -EMSGSIZE;
+	/* The packet lies in a frame of the route scratch, which is ours to write. */
+	uint8_t *p = (uint8_t *)(uintptr_t)packet.p;
+	p[0] = PUBLISH_BITS | flags;
+	if (id) {
+		p[id_at] = (uint8_t)(id >> 8);
+		p[id_at + 1] = (uint8_t)id;
+	}
+	int r = conn_try_send(c, packet);
+	if (r == 0)
+		metrics_count(c->srv->m.publish_sent, 1);
+	return r;
+}
+
+static uint8_t flags_of(uint8_t qos, bool retain, bool dup)
+{
+	return (uint8_t)(dup << 3 | qos << 1 | retain);
+}
+
+static void sent(struct inflight *f, struct inflight_entry *e)
+{
+	e->state = e->qos == 1 ? WANTS_PUBACK : WANTS_PUBREC;
+	e->open = true;
+	f->open++;
+}
+
+/* The next waiting entry: 0 sent or dropped, SB_AGAIN. */
+static int send_next(struct session *s)
+{
+	struct inflight *f = &s->out;
+	struct conn *c = s->conn;
+	struct inflight_entry *e = entry_at(f, f->sent);
+	struct publish p;
+	uint32_t id_at;
+
+	message_view(e->msg, &p);
+	int r = -ETIME;
+	if (!p.expires_s || p.expires_s > server_utc_s(s->srv)) {
+		bool v5 = conn_is_v5(c);
+		struct sb_bytes packet = route_single(s->srv, &p, v5, e->qos > 0, e->ids, &id_at);
+		r = send_packet(c, packet, id_at, flags_of(e->qos, e->retain, false),
+		                e->qos ? id_of(f->sent) : 0);
+	}
+	if (r == SB_AGAIN)
+		return r;
+	f->sent++;
+	f->resend = f->sent;
+	if (r < 0)
+		metrics_count(s->srv->m.publish_dropped, 1);
+	if (r < 0 || !e->qos) {
+		finish(s, e);
+		return 0;
+	}
+	sent(f, e);
+	/* Without a session to come back to, nobody will ask for it again. */
+	if (!s->expiry_s)
+		drop(s, e);
+	return 0;
+}
+
+static int send_again(struct session *s)
+{
+	struct inflight *f = &s->out;
+	struct inflight_entry *e = entry_at(f, f->resend);
+	uint16_t id = id_of(f->resend);
+	struct publish p;
+	uint32_t id_at;
+	int r = 0;
+
+	if (e->state == WANTS_PUBCOMP)
+		puback_give(s->conn, PACKET_PUBREL, id, REASON_SUCCESS, NULL);
+	if ((e->state == WANTS_PUBACK || e->state == WANTS_PUBREC) && e->msg) {
+		if (f->open >= s->conn->window)
+			return SB_AGAIN;
+		message_view(e->msg, &p);
+		struct sb_bytes packet = route_single(s->srv, &p, conn_is_v5(s->conn), true, e->ids,
+		                                      &id_at);
+		r = send_packet(s->conn, packet, id_at, flags_of(e->qos, e->retain, true), id);
+		if (r == SB_AGAIN)
+			return r;
+		e->open = true;
+		f->open++;
+	}
+	f->resend++;
+	if (r < 0)
+		finish(s, e);
+	return 0;
+}
+
+void inflight_pump(struct session *s)
+{
+	struct inflight *f = &s->out;
+
+	while (online(s)) {
+		if (f->resend < f->sent) {
+			if (send_again(s) == SB_AGAIN)
+				return;
+			continue;
+		}
+		if (f->sent == f->tail) {
+			if (!s->n_retained_due || !retained_pump(s))
+				return;
+			continue;
+		}
+		if (entry_at(f, f->sent)->qos && f->open >= s->conn->window)
+			return;
+		if (send_next(s) == SB_AGAIN)
+			return;
+	}
+}
+
+void inflight_resume(struct session *s)
+{
+	struct inflight *f = &s->out;
+
+	for (uint64_t n = f->head; n < f->sent; n++)
+		entry_at(f, n)->open = false;
+	f->open = 0;
+	f->resend = f->head;
+}
+
+/* ---- delivering */
+
+static void lost(struct session *s)
+{
+	metrics_count(s->srv->m.publish_dropped, 1);
+	if (s->speaks_for)
+		s->srv->devices->fate(s->srv->host, s->speaks_for, SB_FATE_DROPPED,
+		                      SB_STR("subscriber queue is full"));
+}
+
+static int send_now(struct session *s, struct route *rt, const struct inflight_delivery *d,
+                    uint16_t id)
+{
+	struct conn *c = s->conn;
+	struct sb_bytes packet;
+	uint32_t id_at;
+
+	if (d->n_ids && conn_is_v5(c)) {
+		struct inflight_ids *ids = copy_ids(d);
+		if (!ids)
+			return -ENOMEM;
+		packet = route_single(s->srv, rt->p, true, id != 0, ids, &id_at);
+		free(ids);
+	} else {
+		packet = route_packet(rt, conn_is_v5(c), id != 0, &id_at);
+	}
+	return send_packet(c, packet, id_at, flags_of(d->qos, d->retain, false), id);
+}
+
+/* Nothing is waiting and the client has room: send at once. 1: it has to be queued. */
+static int deliver_now(struct session *s, struct route *rt, const struct inflight_delivery *d)
+{
+	struct inflight *f = &s->out;
+
+	if (!online(s) || f->tail != f->resend || f->open >= s->conn->window || s->n_retained_due)
+		return 1;
+	if (f->tail - f->head == f->cap && grow(f) < 0)
+		return 1;
+	int r = send_now(s, rt, d, id_of(f->tail));
+	if (r == SB_AGAIN)
+		return 1;
+	if (r < 0)
+		return r;
+	struct inflight_entry e = { .qos = d->qos, .retain = d->retain };
+	if (s->expiry_s && route_message(rt)) {
+		e.msg = message_ref(rt->msg);
+		e.charge = message_size(rt->msg) + ENTRY_COST + d->n_ids * 4;
+		e.ids = d->n_ids ? copy_ids(d) : NULL;
+	}
+	push(s, &e);
+	sent(f, entry_at(f, f->sent));
+	f->sent++;
+	f->resend = f->sent;
+	return 0;
+}
+
+void inflight_deliver(struct session *s, struct route *rt, const struct inflight_delivery *d)
+{
+	int r;
+
+	if (d->qos == 0) {
+		if (online(s) && send_now(s, rt, d, 0) != 0)
+			lost(s);
+		return;
+	}
+	if (!online(s) && !s->expiry_s)
+		return;
+	r = deliver_now(s, rt, d);
+	if (r == 1)
+		r = route_message(rt) ? inflight_queue(s, rt->msg, d) : -ENOMEM;
+	if (r == 0)
+		return;
+	lost(s);
+	if (r == SB_E_QUOTA && online(s)) {
+		metrics_count(s->srv->m.slow_subscribers, 1);
+		conn_fail(s->conn, REASON_QUOTA,
+		          "messages are not read fast enough: queue is full");
+	}
+}
+
+/* ---- acknowledgements */
+
+/* The entry that was sent with this identifier on this connection, or NULL. */
+static struct inflight_entry *find(const struct inflight *f, uint16_t id)
+{
+	if (f->head == f->resend)
+		return NULL;
+	uint64_t n = f->head + (uint32_t)(id + ID_SPAN - id_of(f->head)) % ID_SPAN;
+	return n < f->resend ? entry_at(f, n) : NULL;
+}
+
+int inflight_puback(struct session *s, uint16_t id)
+{
+	struct inflight_entry *e = find(&s->out, id);
+
+	if (!e || e->state != WANTS_PUBACK)
+		return 1;
+	finish(s, e);
+	return 0;
+}
+
+int inflight_pubrec(struct session *s, uint16_t id, uint8_t reason)
+{
+	struct inflight_entry *e = find(&s->out, id);
+
+	if (!e || (e->state != WANTS_PUBREC && e->state != WANTS_PUBCOMP))
+		return 1;
+	if (reason >= 0x80) {
+		finish(s, e);
+		return 0;
+	}
+	drop(s, e);
+	e->state = WANTS_PUBCOMP;
+	return 0;
+}
+
+int inflight_pubcomp(struct session *s, uint16_t id)
+{
+	struct inflight_entry *e = find(&s->out, id);
+
+	if (!e || e->state != WANTS_PUBCOMP)
+		return 1;
+	finish(s, e);
+	return 0;
+}
+
+void inflight_clear(struct session *s)
+{
+	struct inflight *f = &s->out;
+
+	for (uint64_t n = f->head; n < f->tail; n++)
+		drop(s, entry_at(f, n));
+	free(f->ring);
+	memset(f, 0, sizeof(*f));
+}

@@ -1,0 +1,91 @@
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server.h"
+
+#define NUMBER(name, least, most, fallback, text)                                        \
+	",\"" #name "\":{\"type\":\"integer\",\"minimum\":" #least ",\"maximum\":" #most \
+	",\"default\":" #fallback ",\"description\":\"" text "\"}"
+
+#define NUMBERS(X)                                                                           \
+	X(max_packet_bytes, 1024, 16777216, 262144, "longest packet a client may send")      \
+	X(max_connections, 1, 1000000, 20000, "open connections")                            \
+	X(receive_maximum, 1, 65535, 64,                                                     \
+	  "unfinished QoS 1 and 2 publishes of a 5.0 client; more ends its connection")      \
+	X(max_unacked, 16, 65536, 1024,                                                      \
+	  "unacknowledged publishes of a 3.1.1 client beyond which it is not read")          \
+	X(max_inflight, 1, 16384, 256, "unacknowledged messages on their way to one client") \
+	X(max_queued_bytes, 4096, 1073741824, 262144, "bytes waiting for one session")       \
+	X(max_queued_messages, 1, 16384, 8192, "messages waiting for one session")           \
+	X(max_out_bytes, 16384, 16777216, 131072,                                            \
+	  "unsent bytes of a connection beyond which its messages wait in its session")      \
+	X(max_sessions, 1, 1000000, 40000, "sessions, connected and kept")                   \
+	X(max_subscriptions, 1, 1000000, 1024, "subscriptions of one session")               \
+	X(max_topic_bytes, 64, 65535, 1024, "longest topic name and filter")                 \
+	X(topic_alias_maximum, 0, 65535, 16, "topic aliases a 5.0 client may use")           \
+	X(max_retained, 0, 10000000, 100000, "retained messages")                            \
+	X(max_retained_bytes, 0, 2147483647, 67108864, "bytes of retained messages")         \
+	X(connect_timeout_s, 1, 3600, 10, "seconds in which CONNECT must be complete")       \
+	X(keepalive_max_s, 0, 65535, 0,                                                      \
+	  "longest keep-alive, told to 5.0 clients that want a longer one; 0: any")          \
+	X(session_expiry_max_s, 0, 31536000, 604800, "longest time a session is kept")
+
+#define LIST(name, fallback, text)                                                            \
+	"\"" name "\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":127}," \
+	"\"maxItems\":4,\"default\":" fallback ",\"description\":\"" text "\"}"
+
+const char options_schema[] = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" LIST(
+	"listen", "[\"127.0.0.1:1883\"]",
+	"address and port; repeat for more") "," LIST("listen_tls", "[]",
+                                                      "the same with TLS") ",\"anonymous\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+									   "\"let clients without credentials in, as any device\"}" NUMBERS(
+										   NUMBER) "}}";
+
+static int read_listen(const struct sb_config *from, const char *key, bool tls, struct config *out)
+{
+	char pointer[48];
+	uint32_t n = 0;
+	struct sb_str text;
+
+	snprintf(pointer, sizeof(pointer), "/%s", key);
+	int r = from->length(from, pointer, &n);
+	if (r < 0)
+		return r == SB_E_NOT_FOUND ? 0 : r;
+	for (uint32_t i = 0; i < n && out->n_listen < SERVER_MAX_LISTEN; i++) {
+		snprintf(pointer, sizeof(pointer), "/%s/%u", key, i);
+		r = from->str(from, pointer, &text);
+		if (r < 0)
+			return r;
+		if (text.n >= sizeof(out->listen[0].address))
+			return SB_E_RANGE;
+		memcpy(out->listen[out->n_listen].address, text.p, text.n);
+		out->listen[out->n_listen].address[text.n] = 0;
+		out->listen[out->n_listen++].tls = tls;
+	}
+	return 0;
+}
+
+int options_read(const struct sb_config *from, struct config *out)
+{
+	int32_t anonymous = 0;
+	int64_t v;
+	int r;
+
+	memset(out, 0, sizeof(*out));
+#define READ(name, least, most, fallback, text) \
+	r = from->i64(from, "/" #name, &v);     \
+	if (r < 0)                              \
+		return r;                       \
+	out->name = (uint32_t)v;
+	NUMBERS(READ)
+#undef READ
+	r = from->boolean(from, "/anonymous", &anonymous);
+	if (r < 0)
+		return r;
+	out->anonymous = anonymous;
+	r = read_listen(from, "listen", false, out);
+	return r < 0 ? r : read_listen(from, "listen_tls", true, out);
+}

@@ -1,0 +1,439 @@
+#include "publish.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acl.h"
+#include "conn.h"
+#include "message.h"
+#include "packet.h"
+#include "properties.h"
+#include "puback.h"
+#include "reason.h"
+#include "server.h"
+#include "topic.h"
+
+/* ---- reading */
+
+static int take_alias(struct conn *c, uint32_t alias, struct publish *p)
+{
+	const struct config *config = &c->srv->config;
+
+	if (!alias || alias > config->topic_alias_maximum)
+		return conn_fail(c, REASON_BAD_ALIAS, "topic alias out of range");
+	if (!c->aliases)
+		c->aliases = calloc(config->topic_alias_maximum, sizeof(*c->aliases));
+	if (!c->aliases)
+		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
+	struct conn_alias *slot = &c->aliases[alias - 1];
+	if (!p->topic.n) {
+		if (!slot->topic)
+			return conn_fail(c, REASON_PROTOCOL_ERROR, "unknown topic alias");
+		p->topic = sb_str_of(slot->topic, slot->n);
+		return 0;
+	}
+	char *copy = realloc(slot->topic, p->topic.n);
+	if (!copy)
+		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
+	memcpy(copy, p->topic.p, p->topic.n);
+	slot->topic = copy;
+	slot->n = (uint32_t)p->topic.n;
+	return 0;
+}
+
+static int take_properties(struct conn *c, struct cursor *in, struct publish *p)
+{
+	struct properties props;
+	uint8_t bad = properties_take(in, PACKET_PUBLISH, &props);
+
+	if (bad)
+		return conn_fail(c, bad, "PUBLISH: bad properties");
+	memcpy(p->forward, props.forward, sizeof(p->forward));
+	p->content_type = props.content_type;
+	if (properties_have(&props, PROPERTY_RESPONSE_TOPIC) &&
+	    !topic_name_ok(props.response_topic, c->srv->config.max_topic_bytes))
+		return conn_fail(c, REASON_PROTOCOL_ERROR, "response topic is not a topic name");
+	if (properties_have(&props, PROPERTY_MESSAGE_EXPIRY)) {
+		int64_t left = props.value[PROPERTY_MESSAGE_EXPIRY];
+		p->expires_s = server_utc_s(c->srv) + (left ? left : 1);
+	}
+	if (properties_have(&props, PROPERTY_TOPIC_ALIAS))
+		return take_alias(c, props.value[PROPERTY_TOPIC_ALIAS], p);
+	return 0;
+}
+
+static int take_fields(struct conn *c, const struct packet *pk, struct publish *p)
+{
+	struct cursor in = cursor_of(pk->body);
+	struct sb_bytes topic = cursor_binary(&in);
+
+	p->qos = pk->flags >> 1 & 3;
+	p->retain = pk->flags & 1;
+	p->dup = pk->flags >> 3;
+	p->topic = sb_str_of((const char *)topic.p, topic.n);
+	if (p->qos)
+		p->id = cursor_u16(&in);
+	if (in.bad || p->qos == 3 || (p->qos && !p->id) || (!p->qos && p->dup))
+		return conn_fail(c, REASON_MALFORMED, "malformed PUBLISH");
+	if (conn_is_v5(c)) {
+		if (cursor_left(&in) && !in.p[0]) {
+			in.p++;
+		} else {
+			int r = take_properties(c, &in, p);
+			if (r < 0)
+				return r;
+		}
+	}
+	if (!p->topic.n)
+		return conn_fail(c, conn_is_v5(c) ? REASON_PROTOCOL_ERROR : REASON_MALFORMED,
+		                 "PUBLISH without a topic");
+	p->payload = cursor_bytes(&in, cursor_left(&in));
+	return 0;
+}
+
+/* ---- refusing */
+
+static void count_refusal(struct session *s, sb_device device, struct sb_str topic, const char *why)
+{
+	struct server *srv = s->srv;
+	char reason[160];
+
+	metrics_count(srv->m.publish_refused, 1);
+	if (!device)
+		device = s->speaks_for;
+	if (!device)
+		return;
+	int shown = topic.n < 64 ? (int)topic.n : 64;
+	int n = snprintf(reason, sizeof(reason), "%s: %.*s", why, shown, topic.p);
+	srv->devices->fate(srv->host, device, SB_FATE_REFUSED,
+	                   sb_str_of(reason,
+	                             n < (int)sizeof(reason) ? (size_t)n : sizeof(reason) - 1));
+}
+
+/* It will never become right: say so, and be done with it. */
+static int refuse(struct conn *c, const struct publish *p, uint8_t reason, const char *why)
+{
+	if (p->qos)
+		acks_give(c, p->id, p->qos, reason, why);
+	return 0;
+}
+
+static uint8_t reason_of(int r)
+{
+	switch (r) {
+	case SB_E_MALFORMED:
+	case SB_E_TYPE:
+	case SB_E_RANGE:
+		return REASON_BAD_PAYLOAD;
+	case SB_E_SUSPENDED:
+	case SB_E_UNKNOWN_DEVICE:
+	case SB_E_STALE:
+		return REASON_NOT_AUTHORIZED;
+	case SB_E_NAME:
+	case SB_E_UNKNOWN_TOPIC:
+		return REASON_BAD_TOPIC;
+	case SB_E_QUOTA:
+		return REASON_QUOTA;
+	default:
+		return 0;
+	}
+}
+
+/* The storage said no. Either this payload will never be right, or nothing can be stored now; then
+ * the client has to keep it and come again. */
+static int storage_refused(struct conn *c, const struct publish *p, int r, struct sb_str why)
+{
+	uint8_t reason = reason_of(r);
+	char text[160];
+
+	int n = why.n < sizeof(text) ? (int)why.n : (int)sizeof(text) - 1;
+	snprintf(text, sizeof(text), "%.*s", n, why.n ? why.p : "");
+	if (!n)
+		snprintf(text, sizeof(text), "%s", sb_strerror(r));
+	if (reason) {
+		metrics_count(c->srv->m.publish_refused, 1);
+		return refuse(c, p, reason, text);
+	}
+	metrics_count(c->srv->m.publish_failed, 1);
+	if (p->qos == 2)
+		id_set_remove(&c->session->received, p->id);
+	return conn_fail(c, REASON_QUOTA, text);
+}
+
+/* ---- telemetry */
+
+static int resolve(struct session *s, struct sb_str id, sb_device *out)
+{
+	struct server *srv = s->srv;
+
+	if (s->who.kind == SB_PRINCIPAL_DEVICE) {
+		*out = s->who.device;
+		return 0;
+	}
+	return srv->devices->resolve(srv->host, id, out);
+}
+
+static void remember(struct conn *c, struct sb_str topic, sb_device device)
+{
+	struct conn_topic *t = realloc(c->topic, sizeof(*t) + topic.n);
+
+	if (!t)
+		return;
+	t->device = device;
+	t->n = (uint16_t)topic.n;
+	memcpy(t->topic, topic.p, topic.n);
+	c->topic = t;
+}
+
+static int submit(struct conn *c, const struct publish *p, sb_device device, sb_token token,
+                  struct sb_str *why)
+{
+	struct server *srv = c->srv;
+	struct sb_payload_in in = { .size = sizeof(in),
+		                    .ack = p->qos ? SB_ACK_STORED : SB_ACK_NONE,
+		                    .device = device,
+		                    .subject = SB_STR("telemetry"),
+		                    .content_type = p->content_type,
+		                    .payload = p->payload,
+		                    .token = token };
+
+	return srv->payload->submit(srv->host, &in, why);
+}
+
+/* The handle outlived its device: perhaps there is a new one of this name. */
+static int submit_again(struct conn *c, const struct publish *p, sb_token token, struct sb_str *why)
+{
+	struct topic_name name;
+	sb_device device;
+
+	free(c->topic);
+	c->topic = NULL;
+	topic_classify(p->topic, &name);
+	int r = resolve(c->session, name.device, &device);
+	return r < 0 ? r : submit(c, p, device, token, why);
+}
+
+static int stall(struct conn *c)
+{
+	server_stall(c->srv, c);
+	return CONN_AGAIN;
+}
+
+/* 0: stored or on its way, and acknowledged when it is. CONN_AGAIN: nothing has happened. Positive
+ * otherwise: refused, and answered. */
+static int store(struct conn *c, const struct publish *p, sb_device device, bool windowed,
+                 uint32_t ref)
+{
+	struct server *srv = c->srv;
+	struct sb_str why = { NULL, 0 };
+	sb_token token = 0;
+
+	if (p->qos) {
+		int r = pending_room(&srv->pending);
+		if (r)
+			return stall(c);
+		token = pending_push(&srv->pending, c, windowed ? ref : p->id, p->qos, windowed);
+	}
+	int r = submit(c, p, device, token, &why);
+	if (r == SB_E_STALE)
+		r = submit_again(c, p, token, &why);
+	if (r == SB_PENDING && p->qos) {
+		*(windowed ? &c->n_pinned : &c->n_direct) += 1;
+		metrics_move(srv->m.pending_acks, 1);
+		return 0;
+	}
+	if (p->qos)
+		pending_undo(&srv->pending);
+	if (r == SB_AGAIN)
+		return stall(c);
+	if (windowed && r < 0)
+		acks_undo(c);
+	if (r < 0) {
+		r = storage_refused(c, p, r, why);
+		return r < 0 ? r : 2;
+	}
+	/* Taken without a completion. */
+	if (p->qos && windowed)
+		acks_done(c, ref, REASON_SUCCESS);
+	else if (p->qos)
+		acks_give(c, p->id, p->qos, REASON_SUCCESS, NULL);
+	return 0;
+}
+
+/* ---- everything */
+
+static void keep_retained(struct conn *c, const struct publish *p, bool windowed, uint32_t ref)
+{
+	int r = retained_set(c->srv, p, windowed ? c : NULL, ref);
+
+	if (r == SB_PENDING)
+		return;
+	if (r < 0) {
+		metrics_count(c->srv->m.retained_failed, 1);
+		conn_fail(c, REASON_UNSPECIFIED, "the retained message could not be kept");
+		return;
+	}
+	if (windowed)
+		acks_done(c, ref, REASON_SUCCESS);
+}
+
+/* The publish is well formed and allowed; device: of telemetry, else 0. */
+static int accept(struct conn *c, const struct publish *p, sb_device device, enum topic_kind kind)
+{
+	struct server *srv = c->srv;
+	bool keeps = p->retain && retained_room(srv, p) == 0;
+	bool windowed = p->qos && (c->acks || keeps);
+	bool telemetry = kind == TOPIC_TELEMETRY;
+	uint32_t ref = 0;
+
+	if (p->retain && !keeps) {
+		metrics_count(srv->m.retained_refused, 1);
+		return refuse(c, p, REASON_QUOTA, "no room for another retained message");
+	}
+	uint8_t waits = (uint8_t)(telemetry + keeps);
+	if (windowed && acks_reserve(c, p->id, p->qos, waits, &ref) < 0)
+		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
+	if (telemetry) {
+		int r = store(c, p, device, windowed, ref);
+		if (r == CONN_AGAIN && windowed)
+			acks_undo(c);
+		if (r)
+			return r == 2 ? 0 : r;
+	}
+	if (keeps)
+		keep_retained(c, p, windowed, ref);
+	if (kind == TOPIC_PLAIN || trie_wants_devices(&srv->subs))
+		route_publish(srv, p, c->session);
+	if (telemetry || !p->qos)
+		return 0;
+	if (windowed)
+		acks_flush(c);
+	else
+		acks_give(c, p->id, p->qos, REASON_SUCCESS, NULL);
+	return 0;
+}
+
+/* A topic seen for the first time on this connection, or not telemetry. */
+static int take_slow(struct conn *c, const struct publish *p)
+{
+	struct session *s = c->session;
+	struct topic_name name;
+	sb_device device = 0;
+
+	if (!packet_utf8(p->topic))
+		return conn_fail(c, REASON_MALFORMED, "topic is not UTF-8");
+	if (!topic_name_ok(p->topic, c->srv->config.max_topic_bytes)) {
+		count_refusal(s, 0, sb_str_of(NULL, 0), "topic name with wildcards, or too long");
+		return conn_fail(c, REASON_BAD_TOPIC, "topic name with wildcards, or too long");
+	}
+	topic_classify(p->topic, &name);
+	const char *why = acl_publish(s, &name);
+	if (why) {
+		count_refusal(s, 0, p->topic, why);
+		return refuse(c, p, REASON_NOT_AUTHORIZED, why);
+	}
+	if (name.kind == TOPIC_TELEMETRY || name.kind == TOPIC_UP || name.kind == TOPIC_UNKNOWN) {
+		int r = name.device.n ? resolve(s, name.device, &device) : SB_E_UNKNOWN_TOPIC;
+		if (r < 0) {
+			uint8_t reason = reason_of(r);
+			count_refusal(s, 0, p->topic, sb_strerror(r));
+			return refuse(c, p, reason ? reason : REASON_UNSPECIFIED, sb_strerror(r));
+		}
+	}
+	if (name.kind == TOPIC_UNKNOWN) {
+		count_refusal(s, device, p->topic, "unknown topic");
+		return refuse(c, p, REASON_BAD_TOPIC, "unknown topic under devices/");
+	}
+	if (device) {
+		session_bind(s, device);
+		c->srv->devices->seen(c->srv->host, device);
+	}
+	if (name.kind == TOPIC_TELEMETRY)
+		remember(c, p->topic, device);
+	return accept(c, p, device, name.kind);
+}
+
+/* 1: received before and not to be taken again. */
+static int is_duplicate(struct conn *c, const struct publish *p)
+{
+	if (!id_set_has(&c->session->received, p->id))
+		return 0;
+	metrics_count(c->srv->m.publish_duplicate, 1);
+	/* If its first copy is not stored yet, the answer to that one answers both. */
+	if (!acks_waiting(c))
+		puback_give(c, PACKET_PUBREC, p->id, REASON_SUCCESS, NULL);
+	return 1;
+}
+
+/* Accounts for a publish that will be acknowledged: 0, CONN_AGAIN, -EPROTO. */
+static int admit(struct conn *c, const struct publish *p)
+{
+	const struct config *config = &c->srv->config;
+
+	if (conn_is_v5(c)) {
+		if (c->n_open >= config->receive_maximum)
+			return conn_fail(c, REASON_RECEIVE_MAXIMUM, "receive maximum exceeded");
+	} else if (acks_waiting(c) >= config->max_unacked) {
+		conn_hold(c, CONN_HOLD_ACKS);
+		return CONN_AGAIN;
+	}
+	if (p->qos == 2 && id_set_add(&c->session->received, p->id) < 0)
+		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
+	if (c->n_open < UINT16_MAX)
+		c->n_open++;
+	return 0;
+}
+
+int publish_take(struct conn *c, const struct packet *pk)
+{
+	struct publish p = { 0 };
+	int r = take_fields(c, pk, &p);
+
+	if (r < 0)
+		return r;
+	if (p.qos == 2 && is_duplicate(c, &p))
+		return 0;
+	if (p.qos) {
+		r = admit(c, &p);
+		if (r)
+			return r;
+	}
+	const struct conn_topic *known = c->topic;
+	if (known && known->n == p.topic.n && !memcmp(known->topic, p.topic.p, p.topic.n))
+		r = accept(c, &p, known->device, TOPIC_TELEMETRY);
+	else
+		r = take_slow(c, &p);
+	if (r == CONN_AGAIN) {
+		/* It comes again, as if for the first time. */
+		if (p.qos)
+			c->n_open--;
+		if (p.qos == 2)
+			id_set_remove(&c->session->received, p.id);
+		return r;
+	}
+	metrics_count(c->srv->m.publish_received, 1);
+	return r;
+}
+
+void publish_internal(struct session *s, const struct publish *p)
+{
+	struct server *srv = s->srv;
+	struct topic_name name;
+	sb_device device;
+
+	topic_classify(p->topic, &name);
+	if (name.kind == TOPIC_TELEMETRY && resolve(s, name.device, &device) == 0) {
+		struct sb_payload_in in = { .size = sizeof(in),
+			                    .ack = SB_ACK_NONE,
+			                    .device = device,
+			                    .subject = SB_STR("telemetry"),
+			                    .payload = p->payload };
+		if (srv->payload->submit(srv->host, &in, NULL) == SB_AGAIN)
+			metrics_count(srv->m.publish_dropped, 1);
+	}
+	if (p->retain && retained_room(srv, p) == 0)
+		retained_set(srv, p, NULL, 0);
+	route_publish(srv, p, s);
+}

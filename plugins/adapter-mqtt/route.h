@@ -1,0 +1,61 @@
+/* From a publish to the sessions that want it: once each, at the highest QoS of the filters that
+ * match, with all their identifiers. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <signalbox/types.h>
+
+struct inflight_ids;
+struct message;
+struct publish;
+struct server;
+struct session;
+
+struct route_hit {
+	struct session *session;
+	uint32_t ids; /* chain in route_scratch.ids, 1-based; 0: none */
+	uint32_t n_ids;
+	uint8_t qos;
+	bool retain;
+};
+
+struct route_id {
+	uint32_t id, next;
+};
+
+struct route_frame {
+	uint8_t *buf;
+	uint32_t cap, id_at; /* id_at: of the packet identifier in `packet` */
+	struct sb_bytes packet;
+	bool built;
+};
+
+struct route_scratch { /* kept from publish to publish, so that none allocates */
+	struct route_hit *hits;
+	struct route_id *ids;
+	uint32_t n_hits, cap_hits, n_ids, cap_ids, mark;
+	struct route_frame
+		frames[5]; /* version x with identifier; the last for single deliveries */
+	uint32_t *list;    /* identifiers of one delivery */
+	uint32_t cap_list;
+};
+
+struct route { /* one publish on its way */
+	struct server *srv;
+	const struct publish *p;
+	struct session *from;
+	struct message *msg; /* made when somebody has to keep it */
+	bool lost;           /* no memory for a hit */
+};
+
+void route_publish(struct server *srv, const struct publish *p, struct session *from);
+/* The packet in wire form for this protocol version, shared by all who get it alike. The caller
+ * sets its flags and, at *id_at, its identifier. n is 0 without memory. */
+struct sb_bytes route_packet(struct route *rt, bool v5, bool with_id, uint32_t *id_at);
+/* The same for one receiver, with subscription identifiers. */
+struct sb_bytes route_single(struct server *srv, const struct publish *p, bool v5, bool with_id,
+                             const struct inflight_ids *ids, uint32_t *id_at);
+/* The message to keep, one reference for all; NULL without memory. */
+struct message *route_message(struct route *rt);
+void route_scratch_fini(struct route_scratch *rs);

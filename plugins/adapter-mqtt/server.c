@@ -1,0 +1,207 @@
+#include "server.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "conn.h"
+#include "reason.h"
+#include "store.h"
+
+#define SECOND INT64_C(1000000000)
+
+void server_log(struct server *srv, int32_t level, const char *fmt, ...)
+{
+	char line[320];
+	va_list ap;
+
+	if (!srv->core->log_enabled(srv->host, level))
+		return;
+	va_start(ap, fmt);
+	int n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	size_t len = (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1;
+	srv->core->log(srv->host, level, sb_str_of(line, len), NULL, 0);
+}
+
+int64_t server_utc_s(const struct server *srv)
+{
+	return srv->core->now_ns(SB_CLOCK_UTC) / SECOND;
+}
+
+uint64_t server_random(void)
+{
+	uint64_t v = 0;
+
+	/* Eight bytes of an initialised pool are never short. */
+	if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
+		v ^= (uint64_t)(uintptr_t)&v;
+	return v;
+}
+
+static void on_tick(void *ud)
+{
+	struct server *srv = ud;
+
+	srv->tick++;
+	wheel_run(&srv->conn_wheel, srv->tick);
+	wheel_run(&srv->session_wheel, srv->tick);
+}
+
+static int listen_all(struct server *srv)
+{
+	const struct config *config = &srv->config;
+
+	for (uint32_t i = 0; i < config->n_listen; i++) {
+		bool tls = config->listen[i].tls;
+		const char *address = config->listen[i].address;
+		struct sb_listen spec = { .size = sizeof(spec),
+			                  .max_conns = config->max_connections,
+			                  .max_in_bytes = config->max_packet_bytes,
+			                  .max_out_bytes = config->max_out_bytes,
+			                  .address = sb_str_of(address, strlen(address)),
+			                  .name = tls ? SB_STR("mqtts") : SB_STR("mqtt"),
+			                  .tls = tls,
+			                  .open = conn_open,
+			                  .data = conn_data,
+			                  .writable = conn_writable,
+			                  .close = conn_closed,
+			                  .ud = srv };
+		uint32_t port = 0;
+		int r = srv->stream->listen(srv->host, &spec, &port);
+		if (r < 0) {
+			server_log(srv, SB_LOG_ERROR, "cannot listen on %s: %s", address,
+			           sb_strerror(r));
+			return r;
+		}
+		server_log(srv, SB_LOG_INFO, "listening on %s, port %u", address, port);
+	}
+	return 0;
+}
+
+static int make_metrics(struct server *srv)
+{
+	const struct sb_metrics *table = srv->core->service(srv->host, "sb.metrics/1");
+	bool ok = table != NULL;
+
+	if (!ok)
+		return -ENOSYS;
+#define MAKE(name, help)                                      \
+	srv->m.name = table->counter(srv->host, #name, help); \
+	ok = ok && srv->m.name;
+	METRICS_COUNTERS(MAKE)
+#undef MAKE
+#define MAKE(name, help)                                    \
+	srv->m.name = table->gauge(srv->host, #name, help); \
+	ok = ok && srv->m.name;
+	METRICS_GAUGES(MAKE)
+#undef MAKE
+	return ok ? 0 : -ENOMEM;
+}
+
+int server_start(struct server *srv)
+{
+	int r = make_metrics(srv);
+	if (r < 0)
+		return r;
+	r = sessions_init(&srv->sessions, server_random());
+	if (r < 0)
+		return r;
+	trie_init(&srv->subs, server_random());
+	retained_init(&srv->retained, server_random());
+	srv->tick = 1;
+	srv->stalled_at = &srv->stalled;
+	wheel_init(&srv->conn_wheel, srv->tick, conn_due);
+	wheel_init(&srv->session_wheel, srv->tick, session_due);
+	r = srv->loop->timer(srv->host, SECOND / KEEPALIVE_TICKS, SECOND / KEEPALIVE_TICKS, on_tick,
+	                     srv, &srv->ticker);
+	if (r < 0)
+		return r;
+	/* Connections wait until the retained messages are back. */
+	r = srv->docs ? store_load(srv) : 0;
+	if (r < 0)
+		server_log(srv, SB_LOG_ERROR, "cannot read the retained messages: %s",
+		           sb_strerror(r));
+	if (r < 0 || !srv->docs)
+		server_restored(srv);
+	return listen_all(srv);
+}
+
+void server_restored(struct server *srv)
+{
+	srv->restored = true;
+	for (struct conn *c = srv->conns; c; c = c->next)
+		conn_release(c, CONN_HOLD_START);
+}
+
+void server_stall(struct server *srv, struct conn *c)
+{
+	metrics_count(srv->m.stalls, 1);
+	conn_hold(c, CONN_HOLD_STORAGE);
+	if (c->stalled)
+		return;
+	c->stalled = true;
+	c->stalled_next = NULL;
+	*srv->stalled_at = c;
+	srv->stalled_at = &c->stalled_next;
+}
+
+void server_writable(struct server *srv)
+{
+	while (srv->stalled) {
+		struct conn *c = srv->stalled;
+		srv->stalled = c->stalled_next;
+		if (!srv->stalled)
+			srv->stalled_at = &srv->stalled;
+		c->stalled = false;
+		conn_release(c, CONN_HOLD_STORAGE);
+		if (c->state == CONN_CLOSED)
+			conn_settle(c);
+	}
+}
+
+void server_drain(struct server *srv)
+{
+	struct conn *next;
+
+	srv->draining = true;
+	for (struct conn *c = srv->conns; c; c = next) {
+		next = c->next;
+		/* What has been submitted is still acknowledged: those go with stop(). */
+		if (c->state != CONN_UP || acks_waiting(c))
+			continue;
+		conn_fail(c, REASON_SHUTTING_DOWN, "the server is stopping");
+		conn_leave(c, false, SB_DOWN_CLEAN, "the server is stopping");
+	}
+}
+
+void server_stop(struct server *srv)
+{
+	srv->draining = true;
+	if (srv->ticker)
+		srv->loop->timer_cancel(srv->host, srv->ticker);
+	srv->ticker = 0;
+	for (struct conn *c = srv->conns; c; c = c->next) {
+		if (c->state >= CONN_CLOSING)
+			continue;
+		conn_fail(c, REASON_SHUTTING_DOWN, "the server is stopping");
+		conn_leave(c, false, SB_DOWN_CLEAN, "the server is stopping");
+	}
+}
+
+void server_fini(struct server *srv)
+{
+	while (srv->conns)
+		conn_free(srv->conns);
+	if (srv->sessions.buckets)
+		sessions_fini(&srv->sessions);
+	trie_fini(&srv->subs);
+	retained_fini(&srv->retained);
+	pending_fini(&srv->pending);
+	route_scratch_fini(&srv->route);
+}

@@ -1,0 +1,76 @@
+/* One MQTT server: an instance of the plugin. Everything runs on the instance's thread. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <signalbox/plugin.h>
+
+#include "acks.h"
+#include "keepalive.h"
+#include "metrics.h"
+#include "retained.h"
+#include "route.h"
+#include "session.h"
+#include "trie.h"
+
+#define SERVER_MAX_LISTEN 8
+
+struct config {
+	struct {
+		char address[128];
+		bool tls;
+	} listen[SERVER_MAX_LISTEN];
+	uint32_t n_listen;
+	bool anonymous;
+	uint32_t max_packet_bytes, max_connections, receive_maximum, max_unacked, max_inflight;
+	uint32_t max_queued_bytes, max_queued_messages, max_sessions, max_subscriptions;
+	uint32_t max_topic_bytes, topic_alias_maximum, max_out_bytes;
+	uint32_t max_retained, max_retained_bytes;
+	uint32_t connect_timeout_s, keepalive_max_s, session_expiry_max_s;
+};
+
+struct conn;
+
+struct server {
+	const struct sb_core *core;
+	struct sb_host *host;
+	const struct sb_loop *loop;
+	const struct sb_stream *stream;
+	const struct sb_payload *payload;
+	const struct sb_devices *devices;
+	const struct sb_docs *docs; /* NULL: retained messages live in memory only */
+	struct config config;
+	struct metrics m;
+	uint32_t tick; /* quarters of a second since start, from 1 */
+	bool draining, restored;
+	struct wheel conn_wheel, session_wheel;
+	struct sessions sessions;
+	struct trie subs;
+	struct retained retained;
+	struct pending pending;
+	struct route_scratch route;
+	struct conn *conns;                 /* all of them */
+	struct conn *stalled, **stalled_at; /* waiting for the storage, in order */
+	uint32_t n_conns;
+	sb_timer ticker;
+};
+
+/* One line, formatted only if somebody listens. */
+__attribute__((format(printf, 3, 4))) void server_log(struct server *srv, int32_t level,
+                                                      const char *fmt, ...);
+int64_t server_utc_s(const struct server *srv);
+/* A random number nobody can guess. */
+uint64_t server_random(void);
+
+int server_start(struct server *srv);
+/* No new connections; connected clients are told, with their reason. */
+void server_drain(struct server *srv);
+/* Ends every connection; what is left is freed by server_fini(), when nothing comes any more. */
+void server_stop(struct server *srv);
+void server_fini(struct server *srv);
+/* The storage takes payloads again. */
+void server_writable(struct server *srv);
+/* Retained messages are back: clients may come in. */
+void server_restored(struct server *srv);
+/* Reading of this connection stopped at a payload; it goes on by server_writable(). */
+void server_stall(struct server *srv, struct conn *c);

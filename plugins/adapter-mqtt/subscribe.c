@@ -1,0 +1,135 @@
+#include "subscribe.h"
+
+#include <stdlib.h>
+
+#include "acl.h"
+#include "conn.h"
+#include "packet.h"
+#include "properties.h"
+#include "reason.h"
+#include "server.h"
+#include "topic.h"
+
+#define FILTERS_MAX 1024
+
+struct request { /* one filter of a SUBSCRIBE */
+	struct sb_str filter, group;
+	uint8_t qos, retain_handling;
+	bool no_local, as_published;
+};
+
+/* 0, or the reason to close the connection with. */
+static uint8_t take_request(struct conn *c, struct cursor *in, struct request *rq)
+{
+	struct topic_share share = { { NULL, 0 }, { NULL, 0 } };
+
+	rq->filter = cursor_string(in);
+	uint8_t options = cursor_u8(in);
+	if (in->bad)
+		return REASON_MALFORMED;
+	rq->qos = options & 3;
+	rq->no_local = options & 4;
+	rq->as_published = options & 8;
+	rq->retain_handling = options >> 4 & 3;
+	if (rq->qos == 3 || options & (conn_is_v5(c) ? 0xc0 : 0xfc))
+		return REASON_MALFORMED;
+	if (rq->retain_handling == 3)
+		return REASON_PROTOCOL_ERROR;
+	int shared = topic_share_parse(rq->filter, &share);
+	if (shared > 0) {
+		rq->filter = share.filter;
+		rq->group = share.group;
+		if (rq->no_local)
+			return REASON_PROTOCOL_ERROR;
+	} else if (shared < 0) {
+		rq->filter.n = 0;
+	}
+	return 0;
+}
+
+/* The reason code for this filter. */
+static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t identifier)
+{
+	struct server *srv = c->srv;
+	struct session *s = c->session;
+	struct sub *sub;
+
+	if (!topic_filter_ok(rq->filter, srv->config.max_topic_bytes))
+		return REASON_BAD_FILTER;
+	if (acl_subscribe(s, rq->filter))
+		return REASON_NOT_AUTHORIZED;
+	if (s->n_subs >= srv->config.max_subscriptions &&
+	    !trie_find(&srv->subs, s, rq->group, rq->filter))
+		return REASON_QUOTA;
+	int r = trie_add(&srv->subs, s, rq->group, rq->filter, &sub);
+	if (r < 0)
+		return REASON_UNSPECIFIED;
+	metrics_move(srv->m.subscriptions, r);
+	sub->qos = rq->qos;
+	sub->no_local = rq->no_local;
+	sub->as_published = rq->as_published;
+	sub->identifier = identifier;
+	bool fresh = r == 1;
+	if (!sub->shared && (rq->retain_handling == 0 || (rq->retain_handling == 1 && fresh)))
+		retained_due(sub);
+	return rq->qos;
+}
+
+static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n)
+{
+	uint8_t buf[WRITER_HEAD + FILTERS_MAX + 8];
+	struct writer w = writer_of(buf, sizeof(buf));
+
+	writer_u16(&w, id);
+	if (conn_is_v5(c))
+		writer_u8(&w, 0);
+	writer_bytes(&w, codes, n);
+	conn_send(c, writer_seal(&w, PACKET_SUBACK << 4));
+}
+
+static int take_head(struct conn *c, struct cursor *in, uint16_t *id, uint32_t *identifier)
+{
+	struct properties props;
+
+	*identifier = 0;
+	*id = cursor_u16(in);
+	if (in->bad || !*id)
+		return conn_fail(c, REASON_MALFORMED, "malformed SUBSCRIBE");
+	if (!conn_is_v5(c))
+		return 0;
+	uint8_t bad = properties_take(in, PACKET_SUBSCRIBE, &props);
+	if (bad)
+		return conn_fail(c, bad, "SUBSCRIBE: bad properties");
+	*identifier = props.value[PROPERTY_SUBSCRIPTION_ID];
+	return 0;
+}
+
+int subscribe_take(struct conn *c, const struct packet *p)
+{
+	struct cursor in = cursor_of(p->body);
+	uint8_t codes[FILTERS_MAX];
+	uint32_t n = 0, identifier;
+	uint16_t id;
+
+	int r = take_head(c, &in, &id, &identifier);
+	if (r < 0)
+		return r;
+	if (!cursor_left(&in))
+		return conn_fail(c, REASON_PROTOCOL_ERROR, "SUBSCRIBE without a filter");
+	while (cursor_left(&in)) {
+		struct request rq = { 0 };
+		if (n == FILTERS_MAX)
+			return conn_fail(c, REASON_QUOTA, "too many filters in one SUBSCRIBE");
+		uint8_t bad = take_request(c, &in, &rq);
+		if (bad)
+			return conn_fail(c, bad, "malformed SUBSCRIBE");
+		codes[n] = subscribe(c, &rq, identifier);
+		/* 3.1.1 has one code for every refusal. */
+		if (codes[n] >= 0x80 && !conn_is_v5(c))
+			codes[n] = 0x80;
+		n++;
+	}
+	give(c, id, codes, n);
+	inflight_pump(c->session);
+	return 0;
+}

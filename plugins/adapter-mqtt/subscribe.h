@@ -1,0 +1,7 @@
+/* SUBSCRIBE and SUBACK. */
+#pragma once
+
+struct conn;
+struct packet;
+
+int subscribe_take(struct conn *c, const struct packet *p);

@@ -1,0 +1,222 @@
+#include "trie.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session.h"
+#include "topic.h"
+
+void trie_init(struct trie *t, uint64_t seed)
+{
+	memset(t, 0, sizeof(*t));
+	tree_init(&t->tree, seed);
+}
+
+void trie_fini(struct trie *t)
+{
+	tree_fini(&t->tree);
+}
+
+static struct sub_list *list_find(struct sub_set *set, struct sb_str group)
+{
+	if (!group.n)
+		return &set->plain;
+	for (struct share *sh = set->shares; sh; sh = sh->next)
+		if (sh->len == group.n && memcmp(sh->name, group.p, group.n) == 0)
+			return &sh->list;
+	return NULL;
+}
+
+static struct sub_list *list_make(struct sub_set *set, struct sb_str group)
+{
+	struct sub_list *list = list_find(set, group);
+	if (list)
+		return list;
+	struct share *sh = calloc(1, sizeof(*sh) + group.n);
+	if (!sh)
+		return NULL;
+	memcpy(sh->name, group.p, group.n);
+	sh->len = (uint16_t)group.n;
+	sh->list.set = set;
+	sh->next = set->shares;
+	set->shares = sh;
+	return &sh->list;
+}
+
+/* Frees what holds nothing any more: the share, the set, the nodes. */
+static void collect(struct trie *t, struct sub_set *set)
+{
+	struct share **at = &set->shares;
+
+	while (*at) {
+		struct share *sh = *at;
+		if (sh->list.n) {
+			at = &sh->next;
+			continue;
+		}
+		*at = sh->next;
+		free(sh->list.subs);
+		free(sh);
+	}
+	if (set->plain.n || set->shares)
+		return;
+	struct tree_node *node = set->node;
+	node->value = NULL;
+	free(set->plain.subs);
+	free(set);
+	tree_prune(&t->tree, node);
+	t->devices = tree_step(&t->tree, &t->tree.root, SB_STR("devices"));
+}
+
+static struct sub_set *set_make(struct trie *t, struct sb_str filter)
+{
+	struct tree_node *node = tree_add(&t->tree, filter);
+
+	if (!node)
+		return NULL;
+	if (node->value)
+		return node->value;
+	struct sub_set *set = calloc(1, sizeof(*set));
+	if (!set) {
+		tree_prune(&t->tree, node);
+		return NULL;
+	}
+	set->node = node;
+	set->plain.set = set;
+	node->value = set;
+	t->devices = tree_step(&t->tree, &t->tree.root, SB_STR("devices"));
+	return set;
+}
+
+static struct sub *find_in(const struct sub_list *list, const struct session *s)
+{
+	if (list->n <= s->n_subs) {
+		for (uint32_t i = 0; i < list->n; i++)
+			if (list->subs[i]->session == s)
+				return list->subs[i];
+		return NULL;
+	}
+	for (struct sub *sub = s->subs; sub; sub = sub->next)
+		if (sub->list == list)
+			return sub;
+	return NULL;
+}
+
+static bool list_push(struct sub_list *list, struct sub *sub)
+{
+	if (list->n == list->cap) {
+		uint32_t cap = list->cap ? list->cap * 2 : 1;
+		struct sub **subs = realloc(list->subs, cap * sizeof(struct sub *));
+		if (!subs)
+			return false;
+		list->subs = subs;
+		list->cap = cap;
+	}
+	sub->at = list->n;
+	list->subs[list->n++] = sub;
+	return true;
+}
+
+int trie_add(struct trie *t, struct session *s, struct sb_str group, struct sb_str filter,
+             struct sub **out)
+{
+	struct sub_set *set = set_make(t, filter);
+	if (!set)
+		return -ENOMEM;
+	struct sub_list *list = list_make(set, group);
+	struct sub *sub = list ? find_in(list, s) : NULL;
+	if (sub) {
+		*out = sub;
+		return 0;
+	}
+	sub = list ? calloc(1, sizeof(*sub)) : NULL;
+	if (!sub || !list_push(list, sub)) {
+		free(sub);
+		collect(t, set);
+		return -ENOMEM;
+	}
+	sub->session = s;
+	sub->list = list;
+	sub->shared = group.n != 0;
+	sub->next = s->subs;
+	if (sub->next)
+		sub->next->prev = sub;
+	s->subs = sub;
+	s->n_subs++;
+	t->n++;
+	*out = sub;
+	return 1;
+}
+
+struct sub *trie_find(const struct trie *t, const struct session *s, struct sb_str group,
+                      struct sb_str filter)
+{
+	struct tree_node *node = tree_find(&t->tree, filter);
+	if (!node || !node->value)
+		return NULL;
+	struct sub_list *list = list_find(node->value, group);
+	return list ? find_in(list, s) : NULL;
+}
+
+void trie_remove(struct trie *t, struct sub *sub)
+{
+	struct sub_list *list = sub->list;
+	struct session *s = sub->session;
+
+	list->subs[sub->at] = list->subs[--list->n];
+	list->subs[sub->at]->at = sub->at;
+	if (sub->prev)
+		sub->prev->next = sub->next;
+	else
+		s->subs = sub->next;
+	if (sub->next)
+		sub->next->prev = sub->prev;
+	if (sub->retained_due)
+		s->n_retained_due--;
+	if (s->retained_sub == sub)
+		s->retained_sub = NULL;
+	s->n_subs--;
+	t->n--;
+	free(sub);
+	if (!list->n)
+		collect(t, list->set);
+}
+
+static void match(const struct tree *t, const struct tree_node *node, struct sb_str rest, bool more,
+                  trie_match_fn fn, void *ud)
+{
+	struct sb_str level;
+
+	if (!more && node->value)
+		fn(ud, node->value);
+	/* "a/#" stands for "a" too. */
+	if (node->multi && node->multi->value)
+		fn(ud, node->multi->value);
+	if (!more)
+		return;
+	topic_level(&rest, &more, &level);
+	if (node->plus)
+		match(t, node->plus, rest, more, fn, ud);
+	const struct tree_node *step = tree_step(t, node, level);
+	if (step)
+		match(t, step, rest, more, fn, ud);
+}
+
+void trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, void *ud)
+{
+	struct sb_str level;
+	bool more = true;
+
+	if (!t->n)
+		return;
+	if (topic.p[0] != '$') {
+		match(&t->tree, &t->tree.root, topic, more, fn, ud);
+		return;
+	}
+	/* A wildcard in the first level does not reach into $-topics. */
+	topic_level(&topic, &more, &level);
+	const struct tree_node *step = tree_step(&t->tree, &t->tree.root, level);
+	if (step)
+		match(&t->tree, step, topic, more, fn, ud);
+}

@@ -1,0 +1,63 @@
+/* Subscriptions by topic filter. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tree.h"
+
+struct session;
+struct sub_set;
+
+struct sub_list {
+	struct sub_set *set;
+	struct sub **subs;
+	uint32_t n, cap;
+};
+
+struct sub { /* one session, one filter */
+	struct session *session;
+	struct sub_list *list;
+	struct sub *next, *prev; /* of the session */
+	uint32_t at;             /* place in the list */
+	uint32_t identifier;     /* 0: none */
+	uint8_t qos;
+	bool no_local, as_published, shared;
+	bool retained_due; /* its retained messages are not all sent */
+};
+
+struct share {
+	struct share *next;
+	struct sub_list list;
+	uint32_t turn;
+	uint16_t len;
+	char name[];
+};
+
+struct sub_set { /* all subscriptions of one filter */
+	struct tree_node *node;
+	struct sub_list plain;
+	struct share *shares;
+};
+
+struct trie {
+	struct tree tree;
+	uint32_t n;
+	struct tree_node *devices; /* the branch "devices", if there is one */
+};
+
+void trie_init(struct trie *t, uint64_t seed);
+void trie_fini(struct trie *t); /* all subscriptions have been removed */
+/* 1: new. 0: there was one, *out is it. -ENOMEM. An empty group: not shared. */
+int trie_add(struct trie *t, struct session *s, struct sb_str group, struct sb_str filter,
+             struct sub **out);
+struct sub *trie_find(const struct trie *t, const struct session *s, struct sb_str group,
+                      struct sb_str filter);
+void trie_remove(struct trie *t, struct sub *sub);
+typedef void (*trie_match_fn)(void *ud, struct sub_set *set);
+void trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, void *ud);
+
+/* Can anybody want a topic under devices/? The usual answer is no, and costs nothing. */
+static inline bool trie_wants_devices(const struct trie *t)
+{
+	return t->devices || t->tree.root.plus || t->tree.root.multi;
+}

@@ -1,0 +1,68 @@
+#include "unsubscribe.h"
+
+#include "conn.h"
+#include "packet.h"
+#include "properties.h"
+#include "reason.h"
+#include "server.h"
+#include "topic.h"
+
+#define FILTERS_MAX 1024
+
+static uint8_t unsubscribe(struct conn *c, struct sb_str filter)
+{
+	struct server *srv = c->srv;
+	struct topic_share share = { { NULL, 0 }, filter };
+
+	if (topic_share_parse(filter, &share) < 0 ||
+	    !topic_filter_ok(share.filter, srv->config.max_topic_bytes))
+		return REASON_BAD_FILTER;
+	struct sub *sub = trie_find(&srv->subs, c->session, share.group, share.filter);
+	if (!sub)
+		return REASON_NO_SUBSCRIPTION;
+	trie_remove(&srv->subs, sub);
+	metrics_move(srv->m.subscriptions, -1);
+	return REASON_SUCCESS;
+}
+
+static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n)
+{
+	uint8_t buf[WRITER_HEAD + FILTERS_MAX + 8];
+	struct writer w = writer_of(buf, sizeof(buf));
+
+	writer_u16(&w, id);
+	if (conn_is_v5(c)) {
+		writer_u8(&w, 0);
+		writer_bytes(&w, codes, n);
+	}
+	conn_send(c, writer_seal(&w, PACKET_UNSUBACK << 4));
+}
+
+int unsubscribe_take(struct conn *c, const struct packet *p)
+{
+	struct cursor in = cursor_of(p->body);
+	uint8_t codes[FILTERS_MAX];
+	uint32_t n = 0;
+	uint16_t id = cursor_u16(&in);
+
+	if (in.bad || !id)
+		return conn_fail(c, REASON_MALFORMED, "malformed UNSUBSCRIBE");
+	if (conn_is_v5(c)) {
+		struct properties props;
+		uint8_t bad = properties_take(&in, PACKET_UNSUBSCRIBE, &props);
+		if (bad)
+			return conn_fail(c, bad, "UNSUBSCRIBE: bad properties");
+	}
+	if (!cursor_left(&in))
+		return conn_fail(c, REASON_PROTOCOL_ERROR, "UNSUBSCRIBE without a filter");
+	while (cursor_left(&in)) {
+		struct sb_str filter = cursor_string(&in);
+		if (in.bad)
+			return conn_fail(c, REASON_MALFORMED, "malformed UNSUBSCRIBE");
+		if (n == FILTERS_MAX)
+			return conn_fail(c, REASON_QUOTA, "too many filters in one UNSUBSCRIBE");
+		codes[n++] = unsubscribe(c, filter);
+	}
+	give(c, id, codes, n);
+	return 0;
+}
