@@ -217,8 +217,8 @@ static int refuse(struct host *host, const char *path, int r, const char *why)
 	}
 	host->n_refusals++;
 	/* errno texts add to the sentence only where it speaks of the system. */
-	log_warn(r > -1000 && r != -ENOEXEC && r != -EPERM ? r : 0, "plugin %s refused: %s", path,
-	         why);
+	bool is_system = r > -1000 && r != -ENOEXEC && r != -EPERM && r != -ELOOP;
+	log_warn(is_system ? r : 0, "plugin %s refused: %s", path, why);
 	return 0;
 }
 

@@ -257,7 +257,7 @@ void service_loop_end(struct instance *in)
 	size_t at = 0;
 	struct fd_watch *fw = NULL;
 	while (in->fds && (fw = map_each(in->fds, &at))) {
-		log_warn(0, "%s left descriptor %d watched", in->name, fw->watch.fd);
+		log_debug("%s left descriptor %d watched", in->name, fw->watch.fd);
 		end_watch(in, fw);
 		at = 0;
 	}
