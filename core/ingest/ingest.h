@@ -1,6 +1,6 @@
-/* From a plugin's points to durable rows: the host side of "sb.telemetry/1" and "sb.payload/1". On the
- * producer's own thread: resolve, stamp, check, quota, form rows, into the instance's journal ring; on
- * the way back: completions in order. */
+/* From a plugin's points to durable rows: the host side of "sb.telemetry/1" and "sb.payload/1". On
+ * the producer's own thread: resolve, stamp, check, quota, form rows, into the instance's journal
+ * ring; on the way back: completions in order. */
 #pragma once
 #include <stdint.h>
 
