@@ -77,7 +77,8 @@ def c_header(api, version):
 
 
 def c_source(api):
-    lines = [f"/* {NOTE} */", '#include "api/rpc.h"', '#include "methods.gen.h"', "",
+    lines = [f"/* {NOTE} */", '#include <signalbox/services.h>', "", '#include "api/rpc.h"',
+             '#include "methods.gen.h"', "",
              "const struct rpc_method rpc_methods[RPC_METHODS] = {"]
     for m in api["methods"]:
         schema = json.dumps(inlined(api, m["params"]), separators=(",", ":"), sort_keys=True)

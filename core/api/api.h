@@ -1,5 +1,5 @@
-/* HTTP and WebSocket: the API, the console's files, health and metrics; libwebsockets alone in a thread
- * of its own. Methods are rows generated from schemas/api.json. */
+/* HTTP and WebSocket: the API, the console's files, health and metrics; libwebsockets alone in a
+ * thread of its own. Methods are rows generated from schemas/api.json. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -16,12 +16,12 @@ struct series_db;
 struct users;
 
 struct api_config {
-	const char *data_dir;    /* keys/ in it */
-	const char *listen;      /* "127.0.0.1:8080", port 0 takes a free one */
-	const char *console_dir; /* NULL: no console */
+	const char *data_dir;           /* keys/ in it */
+	const char *listen;             /* "127.0.0.1:8080", port 0 takes a free one */
+	const char *console_dir;        /* NULL: no console */
 	const char *tls_cert, *tls_key; /* NULL: plaintext */
-	const char *origins; /* allowed besides our own, separated by spaces; "": none */
-	int provisioning;    /* enum provisioning, for system.info */
+	const char *origins;            /* allowed besides our own, separated by spaces; "": none */
+	int provisioning;               /* enum provisioning, for system.info */
 	uint32_t max_clients;
 	struct host *host;
 	struct docs *docs;

@@ -1,0 +1,134 @@
+/* system.*: the platform as a whole. */
+#include "api/describe.h"
+#include "api/openmetrics.h"
+#include "api/rpc.h"
+#include "api/server.h"
+#include "base/clock.h"
+#include "ingest/ingest.h"
+#include "journal/journal.h"
+#include "methods.gen.h"
+#include "registry/registry.h"
+#include "series/series.h"
+
+static const char *const provisioning_names[] = {
+	[PROVISION_OFF] = "off", [PROVISION_PENDING] = "pending", [PROVISION_ACTIVE] = "active"
+};
+
+static void member_text(struct wire *w, const char *key, const char *text)
+{
+	wire_key(w, key);
+	wire_text(w, text);
+}
+
+static void member_u64(struct wire *w, const char *key, uint64_t v)
+{
+	wire_key(w, key);
+	wire_u64(w, v);
+}
+
+static void give_devices(struct wire *w, const struct api *api)
+{
+	uint64_t devices = 0;
+	uint64_t pending = 0;
+	uint64_t sessions = 0;
+	uint32_t no = 0;
+	const struct device *dev;
+
+	while ((dev = registry_next(api->config.registry, &no))) {
+		devices += dev->admin != DEVICE_RETIRED;
+		pending += dev->admin == DEVICE_PENDING;
+		sessions += dev->session_since_ns != 0;
+	}
+	member_u64(w, "devices", devices);
+	member_u64(w, "pending", pending);
+	member_u64(w, "sessions", sessions);
+}
+
+static void give_journal(struct wire *w, const struct journal_stats *s)
+{
+	wire_key(w, "journal");
+	wire_map(w);
+	member_u64(w, "commits", s->commits);
+	member_u64(w, "records", s->records);
+	member_u64(w, "bytes_payload", s->bytes_payload);
+	member_u64(w, "bytes_written", s->bytes_written);
+	member_u64(w, "sync_failures", s->sync_failures);
+	member_u64(w, "segments", s->segments);
+	member_u64(w, "segments_spare", s->segments_spare);
+	wire_key(w, "sync_ms_last");
+	wire_f64(w, (double)s->sync_ns_last / NS_PER_MS);
+	wire_key(w, "sync_ms_max");
+	wire_f64(w, (double)s->sync_ns_max / NS_PER_MS);
+	wire_map_end(w);
+}
+
+static void give_series(struct wire *w, const struct api *api)
+{
+	struct series_stats s;
+
+	series_db_stats(api->config.series, &s);
+	wire_key(w, "series");
+	wire_map(w);
+	member_u64(w, "head_bytes", s.head_bytes);
+	member_u64(w, "head_rows", s.head_rows);
+	member_u64(w, "rows_total", s.rows_total);
+	member_u64(w, "points_total", s.points_total);
+	member_u64(w, "flushes", s.flushes);
+	member_u64(w, "flush_failures", s.flush_failures);
+	member_u64(w, "corrupt_chunks", s.corrupt_chunks);
+	member_u64(w, "feed_lag", s.feed_lag);
+	member_u64(w, "feed_dropped", s.feed_dropped);
+	wire_map_end(w);
+}
+
+static void give_ingest(struct wire *w, const struct api *api)
+{
+	struct ingest_stats s;
+
+	ingest_stats(api->config.ingest, &s);
+	wire_key(w, "ingest");
+	wire_map(w);
+	member_u64(w, "messages", s.messages);
+	member_u64(w, "points", s.points);
+	member_u64(w, "duplicates", s.duplicates);
+	member_u64(w, "late", s.late);
+	member_u64(w, "quarantined", s.quarantined);
+	member_u64(w, "refused", s.refused);
+	member_u64(w, "throttled", s.throttled);
+	member_u64(w, "backpressure", s.backpressure);
+	wire_map_end(w);
+}
+
+int system_info_call(struct call *c)
+{
+	struct wire *w = &c->result;
+	struct journal_stats stats;
+
+	journal_stats(c->api->config.journal, &stats);
+	wire_map(w);
+	member_text(w, "name", "signalbox");
+	member_text(w, "version", SIGNALBOX_VERSION);
+	describe_time(w, "started", c->api->started_ns);
+	describe_time(w, "now", clock_utc());
+	member_text(w, "health", stats.health == JOURNAL_OK ? "ok" : "degraded");
+	if (stats.health != JOURNAL_OK)
+		member_text(
+			w, "health_reason",
+			"the journal cannot write: nothing is acknowledged; see the log and the disk");
+	give_devices(w, c->api);
+	member_text(w, "provisioning", provisioning_names[c->api->config.provisioning]);
+	give_journal(w, &stats);
+	give_series(w, c->api);
+	give_ingest(w, c->api);
+	wire_map_end(w);
+	return 0;
+}
+
+int system_metrics_call(struct call *c)
+{
+	wire_map(&c->result);
+	wire_key(&c->result, "metrics");
+	openmetrics_list(c->api, &c->result);
+	wire_map_end(&c->result);
+	return 0;
+}

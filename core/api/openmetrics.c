@@ -1,0 +1,242 @@
+#include "api/openmetrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/jobs.h"
+#include "api/server.h"
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "base/wire.h"
+#include "host/host.h"
+#include "ingest/ingest.h"
+#include "journal/journal.h"
+#include "methods.gen.h"
+#include "registry/registry.h"
+#include "series/series.h"
+
+struct metric {
+	char name[64], instance[64], kind[8], help[128];
+	double value;
+};
+
+struct metrics {
+	struct metric *all;
+	size_t n, cap;
+};
+
+static void metrics_add(void *ud, const char *instance, const char *name, const char *kind,
+                        const char *help, double value)
+{
+	struct metrics *m = ud;
+
+	if (m->n == m->cap) {
+		size_t cap = MAX(m->cap * 2, (size_t)128);
+		struct metric *p = realloc(m->all, cap * sizeof(*p));
+
+		if (!p)
+			return;
+		m->all = p;
+		m->cap = cap;
+	}
+	struct metric *one = &m->all[m->n++];
+
+	*one = (struct metric){ .value = value };
+	snprintf(one->name, sizeof(one->name), "%s", name);
+	snprintf(one->instance, sizeof(one->instance), "%s", instance ? instance : "");
+	snprintf(one->kind, sizeof(one->kind), "%s", kind);
+	snprintf(one->help, sizeof(one->help), "%s", help);
+}
+
+static void count(struct metrics *m, const char *name, uint64_t value, const char *help)
+{
+	metrics_add(m, "", name, "counter", help, (double)value);
+}
+
+static void gauge(struct metrics *m, const char *name, double value, const char *help)
+{
+	metrics_add(m, "", name, "gauge", help, value);
+}
+
+static void add_api(struct metrics *m, struct api *api)
+{
+#define API_COUNTER_ADD(name, help) count(m, "api_" #name, api->counts.name, help);
+	API_COUNTERS(API_COUNTER_ADD)
+#undef API_COUNTER_ADD
+	gauge(m, "api_clients", api->sessions, "WebSocket clients now");
+	gauge(m, "api_calls_waiting", jobs_waiting(api->jobs), "calls waiting for a query thread");
+	gauge(m, "start_time_seconds", (double)api->started_ns / NS_PER_S,
+	      "when the platform started");
+}
+
+static void add_journal(struct metrics *m, const struct api *api)
+{
+	struct journal_stats s;
+
+	journal_stats(api->config.journal, &s);
+	count(m, "journal_commits", s.commits, "groups on disk");
+	count(m, "journal_records", s.records, "records on disk");
+	count(m, "journal_payload_bytes", s.bytes_payload, "bytes of records");
+	count(m, "journal_written_bytes", s.bytes_written, "bytes written, padding included");
+	count(m, "journal_sync_failures", s.sync_failures, "writes or syncs that failed");
+	gauge(m, "journal_segments", (double)s.segments, "segments in use");
+	gauge(m, "journal_segments_spare", (double)s.segments_spare, "segments ready for use");
+	gauge(m, "journal_sync_seconds", (double)s.sync_ns_last / NS_PER_S, "the last sync took");
+	gauge(m, "journal_sync_seconds_max", (double)s.sync_ns_max / NS_PER_S,
+	      "the longest sync took");
+	gauge(m, "journal_degraded", s.health != JOURNAL_OK, "1: nothing is acknowledged");
+}
+
+static void add_series(struct metrics *m, const struct api *api)
+{
+	struct series_stats s;
+
+	series_db_stats(api->config.series, &s);
+	gauge(m, "series_head_bytes", (double)s.head_bytes, "memory of rows not yet in blocks");
+	gauge(m, "series_head_rows", (double)s.head_rows, "rows not yet in blocks");
+	count(m, "series_rows", s.rows_total, "rows taken since the start");
+	count(m, "series_points", s.points_total, "points taken since the start");
+	count(m, "series_flushes", s.flushes, "blocks written");
+	count(m, "series_flush_failures", s.flush_failures, "blocks that could not be written");
+	count(m, "series_corrupt_chunks", s.corrupt_chunks, "chunks with a wrong checksum");
+	gauge(m, "series_feed_lag", (double)s.feed_lag, "rows the live feed is behind");
+	count(m, "series_feed_dropped", s.feed_dropped, "rows the live feed left out");
+}
+
+static void add_ingest(struct metrics *m, const struct api *api)
+{
+	struct ingest_stats s;
+
+	ingest_stats(api->config.ingest, &s);
+	count(m, "ingest_messages", s.messages, "messages taken");
+	count(m, "ingest_points", s.points, "points taken");
+	count(m, "ingest_duplicates", s.duplicates, "points that were there already");
+	count(m, "ingest_late", s.late, "points older than their device's newest");
+	count(m, "ingest_quarantined", s.quarantined, "payloads nobody could read");
+	count(m, "ingest_refused", s.refused, "messages not allowed or over a limit");
+	count(m, "ingest_throttled", s.throttled, "times a device was told to wait");
+	count(m, "ingest_backpressure", s.backpressure, "times a source had to wait for the disk");
+}
+
+static void add_devices(struct metrics *m, const struct api *api)
+{
+	double states[DEVICE_RETIRED + 1] = { 0 };
+	const struct device *dev;
+	double sessions = 0;
+	char name[64];
+	uint32_t no = 0;
+
+	while ((dev = registry_next(api->config.registry, &no))) {
+		states[dev->admin]++;
+		sessions += dev->session_since_ns != 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		snprintf(name, sizeof(name), "devices_%s", device_admin_names[i]);
+		gauge(m, name, states[i], "devices in this state");
+	}
+	gauge(m, "devices_with_session", sessions, "devices with an open session");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct metric *x = a;
+	const struct metric *y = b;
+	int r = strcmp(x->name, y->name);
+
+	return r ? r : strcmp(x->instance, y->instance);
+}
+
+static struct metrics metrics_collect(struct api *api)
+{
+	struct metrics m = { 0 };
+
+	add_api(&m, api);
+	add_journal(&m, api);
+	add_series(&m, api);
+	add_ingest(&m, api);
+	add_devices(&m, api);
+	host_metrics(api->config.host, metrics_add, &m);
+	if (m.n)
+		qsort(m.all, m.n, sizeof(m.all[0]), by_name);
+	return m;
+}
+
+static void give(struct buffer *out, const char *text)
+{
+	buffer_give(out, text, strlen(text));
+}
+
+static void give_escaped(struct buffer *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\' || *text == '"')
+			buffer_give(out, "\\", 1);
+		buffer_give(out, *text == '\n' ? " " : text, 1);
+	}
+}
+
+static void family_give(struct buffer *out, const struct metric *one)
+{
+	give(out, "# TYPE signalbox_");
+	give(out, one->name);
+	give(out, " ");
+	give(out, one->kind);
+	give(out, "\n# HELP signalbox_");
+	give(out, one->name);
+	give(out, " ");
+	give_escaped(out, one->help);
+	give(out, "\n");
+}
+
+void openmetrics_text(struct api *api, struct buffer *out)
+{
+	struct metrics m = metrics_collect(api);
+	char number[32];
+
+	for (size_t i = 0; i < m.n; i++) {
+		const struct metric *one = &m.all[i];
+
+		if (i == 0 || strcmp(m.all[i - 1].name, one->name) != 0)
+			family_give(out, one);
+		give(out, "signalbox_");
+		give(out, one->name);
+		if (strcmp(one->kind, "counter") == 0)
+			give(out, "_total");
+		if (one->instance[0]) {
+			give(out, "{instance=\"");
+			give_escaped(out, one->instance);
+			give(out, "\"}");
+		}
+		give(out, " ");
+		buffer_give(out, number, text_f64(number, one->value));
+		give(out, "\n");
+	}
+	give(out, "# TYPE signalbox_build info\nsignalbox_build_info{version=\"" SIGNALBOX_VERSION
+	          "\"} 1\n# EOF\n");
+	free(m.all);
+}
+
+void openmetrics_list(struct api *api, struct wire *w)
+{
+	struct metrics m = metrics_collect(api);
+
+	wire_array(w);
+	for (size_t i = 0; i < m.n; i++) {
+		wire_map(w);
+		wire_key(w, "name");
+		wire_text(w, m.all[i].name);
+		wire_key(w, "instance");
+		wire_text(w, m.all[i].instance);
+		wire_key(w, "kind");
+		wire_text(w, m.all[i].kind);
+		wire_key(w, "help");
+		wire_text(w, m.all[i].help);
+		wire_key(w, "value");
+		wire_f64(w, m.all[i].value);
+		wire_map_end(w);
+	}
+	wire_array_end(w);
+	free(m.all);
+}

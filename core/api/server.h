@@ -1,0 +1,68 @@
+/* The inside of struct api: shared by the files of this folder, owned by server.c. Everything is
+ * the api thread's, unless said. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libwebsockets.h>
+
+#include "api/access.h"
+#include "api/api.h"
+#include "api/limiter.h"
+#include "base/mailbox.h"
+
+struct assets;
+struct jobs;
+struct live;
+struct rpc;
+struct session;
+
+#define API_COUNTERS(X)                                           \
+	X(connections, "HTTP and WebSocket connections accepted") \
+	X(connections_refused, "connections over the limit")      \
+	X(upgrades_refused, "WebSocket upgrades refused")         \
+	X(logins, "people who logged in")                         \
+	X(logins_refused, "tries to log in that were refused")    \
+	X(requests, "HTTP requests answered")                     \
+	X(calls, "API calls answered")                            \
+	X(refused_calls, "API calls answered with an error")      \
+	X(events, "events sent to clients")                       \
+	X(events_left_out, "changes and points left out because a client was slow")
+
+struct api_counts {
+#define API_COUNTER_MEMBER(name, help) uint64_t name;
+	API_COUNTERS(API_COUNTER_MEMBER)
+#undef API_COUNTER_MEMBER
+};
+
+struct api {
+	struct api_config config;
+	int64_t started_ns;
+	struct access access;
+	struct assets *assets;
+	struct jobs *jobs;
+	struct rpc *rpc;
+	struct live *live;
+	struct lws_context *context;
+	pthread_t thread;
+	bool threaded;
+	struct mailbox mailbox; /* any thread posts */
+	_Atomic bool stopping, ready;
+	lws_sorted_usec_list_t tick;
+	char host[256], cookie[32], url_path[300];
+	uint32_t connections, sessions;
+	int64_t checked_ns; /* when tokens of sessions were looked at */
+	struct session *first_session;
+	struct limiter by_address, by_user;
+	struct api_counts counts;
+};
+
+/* Any thread: runs fn on the api thread. Never refused but after api_stop(). */
+void server_post(struct api *api, void (*fn)(void *ud), void *ud);
+/* Runs the tick of live data from here on. */
+void server_tick_soon(struct api *api);
+/* The value of a header of the request of wsi, copied to buf; empty if absent or longer than cap.
+ */
+struct sb_str server_header(struct lws *wsi, enum lws_token_indexes which, char *buf, size_t cap);
