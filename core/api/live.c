@@ -8,9 +8,9 @@
 #include <signalbox/error.h>
 
 #include "api/describe.h"
-#include "api/feed.h"
 #include "api/server.h"
 #include "api/socket.h"
+#include "api/tap.h"
 #include "base/clock.h"
 #include "base/own.h"
 #include "registry/registry.h"
@@ -23,7 +23,7 @@
 struct live {
 	struct api *api;
 	struct registry_listener listener;
-	struct feed *feed;
+	struct tap *tap;
 	struct marks changed;
 	_Atomic uint32_t watchers; /* of devices */
 	uint32_t subscriptions, ticks;
@@ -44,7 +44,7 @@ static void device_changed(void *ud, struct device *dev, uint32_t what)
 int live_new(struct live **out, struct api *api)
 {
 	struct live *live = calloc(1, sizeof(*live));
-	int r = live ? feed_new(&live->feed, api) : -ENOMEM;
+	int r = live ? tap_new(&live->tap, api) : -ENOMEM;
 
 	if (r < 0) {
 		free(live);
@@ -62,16 +62,11 @@ struct live *live_free(struct live *live)
 {
 	if (!live)
 		return NULL;
-	feed_free(live->feed);
+	tap_free(live->tap);
 	marks_fini(&live->changed);
 	free(live->numbers);
 	free(live);
 	return NULL;
-}
-
-struct feed *live_feed(struct live *live)
-{
-	return live->feed;
 }
 
 bool live_is_needed(const struct live *live)
@@ -106,7 +101,7 @@ void live_watch(struct subscription *sub)
 	struct live *live = sub->session->api->live;
 
 	if (sub->kind == LIVE_TELEMETRY)
-		feed_changed(live->feed);
+		tap_changed(live->tap);
 	else
 		live->watchers++;
 	server_tick_soon(live->api);
@@ -131,7 +126,7 @@ static void live_drop(struct subscription **at)
 	sub->session->n_subscriptions--;
 	live->subscriptions--;
 	if (sub->kind == LIVE_TELEMETRY)
-		feed_changed(live->feed);
+		tap_changed(live->tap);
 	else
 		live->watchers--;
 	subscription_free(sub);
@@ -306,7 +301,7 @@ static void devices_tick(struct live *live)
 
 void live_tick(struct live *live)
 {
-	feed_tick(live->feed);
+	tap_tick(live->tap);
 	if (++live->ticks % DEVICE_TICKS == 0)
 		devices_tick(live);
 }

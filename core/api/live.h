@@ -12,7 +12,6 @@
 
 struct api;
 struct device;
-struct feed;
 struct live;
 struct session;
 
@@ -41,7 +40,6 @@ struct subscription {
 
 int live_new(struct live **out, struct api *api); /* listens; before registry and series start */
 struct live *live_free(struct live *live);
-struct feed *live_feed(struct live *live);
 /* SB_E_QUOTA beyond 32 of a session, -ENOMEM. *out is filled in and not yet watching. */
 int live_new_subscription(struct session *s, enum live_kind kind, struct subscription **out);
 void live_watch(struct subscription *sub);       /* from here on it gets events */

@@ -1,4 +1,4 @@
-#include "api/feed.h"
+#include "api/tap.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #define TEXT_MAX         4096 /* of one live value; the rest is in the history */
 #define POINTS_PER_FRAME 2000
 
-struct feed {
+struct tap {
 	struct api *api;
 	struct series_listener listener;
 	struct ring *ring;
@@ -29,12 +29,12 @@ struct feed {
 	_Atomic uint64_t lost;     /* points the ring had no room for */
 };
 
-struct feed_row {
+struct tap_row {
 	uint32_t stream, n;
 	int64_t ts_ns, rx_ns;
 };
 
-struct feed_value {
+struct tap_value {
 	uint8_t column, type, quality, pad;
 	uint32_t len; /* bytes behind it, padded to 8 */
 	uint64_t bits;
@@ -56,16 +56,16 @@ static size_t padded(size_t n)
 
 static size_t row_size(const struct row *row)
 {
-	size_t n = sizeof(struct feed_row);
+	size_t n = sizeof(struct tap_row);
 
 	for (uint16_t i = 0; i < row->n; i++)
-		n += sizeof(struct feed_value) + padded(value_text(&row->values[i]));
+		n += sizeof(struct tap_value) + padded(value_text(&row->values[i]));
 	return n;
 }
 
 static void row_copy(uint8_t *p, const struct row *row)
 {
-	struct feed_row head = {
+	struct tap_row head = {
 		.stream = row->stream,
 		.n = row->n,
 		.ts_ns = row->ts_ns,
@@ -76,7 +76,7 @@ static void row_copy(uint8_t *p, const struct row *row)
 	p += sizeof(head);
 	for (uint16_t i = 0; i < row->n; i++) {
 		const struct row_value *v = &row->values[i];
-		struct feed_value out = {
+		struct tap_value out = {
 			.column = v->column,
 			.type = v->type,
 			.quality = v->quality,
@@ -94,63 +94,62 @@ static void row_copy(uint8_t *p, const struct row *row)
 
 static void on_row(void *ud, const struct row *row, uint64_t seq)
 {
-	struct feed *feed = ud;
+	struct tap *tap = ud;
 
 	(void)seq;
-	if (!atomic_load_explicit(&feed->watchers, memory_order_relaxed))
+	if (!atomic_load_explicit(&tap->watchers, memory_order_relaxed))
 		return;
-	if (!atomic_load_explicit(&feed->of_all, memory_order_relaxed) &&
-	    !marks_has(&feed->wanted,
-	               catalog_stream_device(feed->api->config.catalog, row->stream)))
+	if (!atomic_load_explicit(&tap->of_all, memory_order_relaxed) &&
+	    !marks_has(&tap->wanted, catalog_stream_device(tap->api->config.catalog, row->stream)))
 		return;
 	size_t n = row_size(row);
-	uint8_t *p = ring_reserve(feed->ring, n);
+	uint8_t *p = ring_reserve(tap->ring, n);
 
 	if (!p) {
-		atomic_fetch_add(&feed->lost, row->n);
+		atomic_fetch_add(&tap->lost, row->n);
 		return;
 	}
 	row_copy(p, row);
-	ring_commit(feed->ring, n);
+	ring_commit(tap->ring, n);
 }
 
 static void on_turn(void *ud)
 {
-	struct feed *feed = ud;
+	struct tap *tap = ud;
 
-	ring_publish(feed->ring); /* the api thread looks on its tick, nobody is to be woken */
+	ring_publish(tap->ring); /* the api thread looks on its tick, nobody is to be woken */
 }
 
 /* ---- api thread */
 
-int feed_new(struct feed **out, struct api *api)
+int tap_new(struct tap **out, struct api *api)
 {
-	struct feed *feed = calloc(1, sizeof(*feed));
+	struct tap *tap = calloc(1, sizeof(*tap));
 
-	if (!feed)
+	if (!tap)
 		return -ENOMEM;
-	int r = ring_new(&feed->ring, RING_BYTES);
+	int r = ring_new(&tap->ring, RING_BYTES);
 
 	if (r < 0) {
-		free(feed);
+		free(tap);
 		return r;
 	}
-	feed->api = api;
-	feed->listener.row = on_row;
-	feed->listener.turn = on_turn;
-	feed->listener.ud = feed;
-	series_db_listen(api->config.series, &feed->listener);
-	*out = feed;
+	tap->api = api;
+	tap->listener.row = on_row;
+	tap->listener.turn = on_turn;
+	tap->listener.ud = tap;
+	series_db_listen(api->config.series, &tap->listener);
+	*out = tap;
 	return 0;
 }
 
-struct feed *feed_free(struct feed *feed)
+struct tap *tap_free(struct tap *tap)
 {
-	if (!feed)
+	if (!tap)
 		return NULL;
-	ring_free(feed->ring);
-	marks_fini(&feed->wanted);
-	free(feed);
+	ring_free(tap->ring);
+	marks_fini(&tap->wanted);
+	free(tap);
 	return NULL;
 }
 
@@ -160,31 +159,31 @@ static void forget_number(void *ud, uint32_t no)
 	(void)no;
 }
 
-static void want_devices(struct feed *feed, const struct subscription *sub)
+static void want_devices(struct tap *tap, const struct subscription *sub)
 {
-	const struct registry *reg = feed->api->config.registry;
+	const struct registry *reg = tap->api->config.registry;
 	uint32_t no = 0;
 
 	while (registry_next(reg, &no))
 		if (marks_has(&sub->devices, no))
-			marks_set(&feed->wanted, no);
+			marks_set(&tap->wanted, no);
 }
 
-void feed_changed(struct feed *feed)
+void tap_changed(struct tap *tap)
 {
 	uint32_t watchers = 0;
 	uint32_t of_all = 0;
 
-	marks_take(&feed->wanted, forget_number, NULL);
-	for (const struct session *s = feed->api->first_session; s; s = s->next)
+	marks_take(&tap->wanted, forget_number, NULL);
+	for (const struct session *s = tap->api->first_session; s; s = s->next)
 		for (const struct subscription *sub = s->subscriptions; sub; sub = sub->next) {
 			watchers += sub->kind == LIVE_TELEMETRY;
 			of_all += sub->kind == LIVE_TELEMETRY && sub->all;
 			if (sub->kind == LIVE_TELEMETRY && !sub->all)
-				want_devices(feed, sub);
+				want_devices(tap, sub);
 		}
-	atomic_store(&feed->of_all, of_all);
-	atomic_store(&feed->watchers, watchers);
+	atomic_store(&tap->of_all, of_all);
+	atomic_store(&tap->watchers, watchers);
 }
 
 static bool names_series(const struct subscription *sub, const struct series *s)
@@ -235,29 +234,29 @@ static void point_give(struct subscription *sub, const struct device *dev, const
 	wire_map_end(w);
 }
 
-static void point_tell(struct feed *feed, const struct device *dev, const struct series *s,
+static void point_tell(struct tap *tap, const struct device *dev, const struct series *s,
                        const struct series_point *p)
 {
-	for (struct session *at = feed->api->first_session; at; at = at->next)
+	for (struct session *at = tap->api->first_session; at; at = at->next)
 		for (struct subscription *sub = at->subscriptions; sub; sub = sub->next)
 			if (sub->kind == LIVE_TELEMETRY &&
 			    (sub->all || marks_has(&sub->devices, dev->no)) && names_series(sub, s))
 				point_give(sub, dev, s, p);
 }
 
-static void row_tell(struct feed *feed, const uint8_t *p)
+static void row_tell(struct tap *tap, const uint8_t *p)
 {
-	struct catalog *cat = feed->api->config.catalog;
-	struct feed_row row;
+	struct catalog *cat = tap->api->config.catalog;
+	struct tap_row row;
 
 	memcpy(&row, p, sizeof(row));
 	p += sizeof(row);
-	const struct device *dev = registry_at(feed->api->config.registry,
+	const struct device *dev = registry_at(tap->api->config.registry,
 	                                       catalog_stream_device(cat, row.stream));
 
 	for (uint32_t i = 0; dev && i < row.n; i++) {
 		struct series_point point = { .ts_ns = row.ts_ns, .rx_ns = row.rx_ns };
-		struct feed_value v;
+		struct tap_value v;
 
 		memcpy(&v, p, sizeof(v));
 		p += sizeof(v);
@@ -271,7 +270,7 @@ static void row_tell(struct feed *feed, const uint8_t *p)
 		const struct series *s = catalog_at(cat, row.stream, v.column);
 
 		if (s)
-			point_tell(feed, dev, s, &point);
+			point_tell(tap, dev, s, &point);
 	}
 }
 
@@ -292,18 +291,18 @@ static void subscription_flush(struct subscription *sub, uint64_t lost)
 	sub->points = 0;
 }
 
-void feed_tick(struct feed *feed)
+void tap_tick(struct tap *tap)
 {
-	uint64_t limit = ring_limit(feed->ring);
-	uint64_t lost = atomic_exchange(&feed->lost, 0);
+	uint64_t limit = ring_limit(tap->ring);
+	uint64_t lost = atomic_exchange(&tap->lost, 0);
 	const void *p;
 	size_t n;
 
-	while ((p = ring_next(feed->ring, limit, &n)))
-		row_tell(feed, p);
-	ring_release(feed->ring);
-	feed->api->counts.events_left_out += lost;
-	for (struct session *s = feed->api->first_session; s; s = s->next)
+	while ((p = ring_next(tap->ring, limit, &n)))
+		row_tell(tap, p);
+	ring_release(tap->ring);
+	tap->api->counts.events_left_out += lost;
+	for (struct session *s = tap->api->first_session; s; s = s->next)
 		for (struct subscription *sub = s->subscriptions; sub; sub = sub->next)
 			if (sub->kind == LIVE_TELEMETRY)
 				subscription_flush(sub, lost);
