@@ -1,0 +1,37 @@
+/* Which blocks there are. Readers take a snapshot and keep it as long as they like; it never
+ * changes. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <signalbox/types.h>
+
+struct block;
+struct manifest;
+struct plug;
+
+struct snapshot {
+	_Atomic uint32_t refs;
+	size_t n;
+	struct block *blocks[]; /* by t_min_ns, then seq_max; each with a reference */
+};
+
+int32_t manifest_new(struct manifest **out);
+struct manifest *manifest_free(struct manifest *m);
+/* Reads the folders, removes what is unfinished, sets damaged and foreign files aside as *.bad.
+ * SB_E_ABI: a block is of a newer version. *bad counts what was set aside. */
+int32_t manifest_load(struct manifest *m, const struct plug *plug, uint32_t *bad);
+/* Takes them on 0. One thread at a time adds and drops. */
+int32_t manifest_add(struct manifest *m, struct block *const *blocks, size_t n);
+struct snapshot *manifest_snapshot(struct manifest *m);
+struct snapshot *snapshot_unref(struct snapshot *s);
+/* Drops the blocks of the class that end before ts_ns, but the one that says up to where everything
+ * is durable. Their number, or a fault. */
+int32_t manifest_drop(struct manifest *m, struct sb_str class_, int64_t ts_ns);
+
+struct manifest_sums {
+	uint64_t blocks, bytes, chunks, damaged, seq_durable;
+	int64_t t_min_ns, t_max_ns; /* both 0 without blocks */
+};
+void manifest_sums(struct manifest *m, struct manifest_sums *out);
