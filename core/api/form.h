@@ -15,4 +15,3 @@
  * beyond 64 bits signed, tags, NaN, text that is not UTF-8, over a bound. Byte strings become
  * base64url text. */
 json_t *form_take(enum wire_form form, const void *p, size_t n, const char **why);
-void form_give(struct wire *w, const json_t *value);

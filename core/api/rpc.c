@@ -12,6 +12,7 @@
 #include "api/access.h"
 #include "api/form.h"
 #include "api/jobs.h"
+#include "api/jsonwire.h"
 #include "api/server.h"
 #include "api/socket.h"
 #include "base/own.h"
@@ -147,7 +148,7 @@ static void answer_begin(struct call *c)
 	wire_text(&c->result, "2.0");
 	wire_key(&c->result, "id");
 	if (c->id)
-		form_give(&c->result, c->id);
+		jsonwire_give(&c->result, c->id);
 	else
 		wire_null(&c->result);
 }
