@@ -65,9 +65,11 @@ static void fail(struct conn *c, const struct pending_entry *e)
 	}
 }
 
-/* Few enough are left: read on. */
+/* Few enough are left: read on. None is left and the server stops: that was it. */
 static void relax(struct conn *c)
 {
+	if (c->srv->draining && c->state == CONN_UP && !acks_waiting(c))
+		server_part(c);
 	if (c->hold & CONN_HOLD_ACKS && acks_waiting(c) <= c->srv->config.max_unacked / 2)
 		conn_release(c, CONN_HOLD_ACKS);
 }

@@ -12,6 +12,8 @@
 #include "store.h"
 
 #define SECOND INT64_C(1000000000)
+/* What may lie behind a packet that cannot be taken yet: more than one read of the host. */
+#define READ_AHEAD (256u << 10)
 
 void server_log(struct server *srv, int32_t level, const char *fmt, ...)
 {
@@ -62,7 +64,7 @@ static int listen_all(struct server *srv)
 		const char *address = config->listen[i].address;
 		struct sb_listen spec = { .size = sizeof(spec),
 			                  .max_conns = config->max_connections,
-			                  .max_in_bytes = config->max_packet_bytes,
+			                  .max_in_bytes = config->max_packet_bytes + READ_AHEAD,
 			                  .max_out_bytes = config->max_out_bytes,
 			                  .address = sb_str_of(address, strlen(address)),
 			                  .name = tls ? SB_STR("mqtts") : SB_STR("mqtt"),
@@ -165,6 +167,12 @@ void server_writable(struct server *srv)
 	}
 }
 
+void server_part(struct conn *c)
+{
+	conn_fail(c, REASON_SHUTTING_DOWN, "the server is stopping");
+	conn_leave(c, false, SB_DOWN_CLEAN, "the server is stopping");
+}
+
 void server_drain(struct server *srv)
 {
 	struct conn *next;
@@ -172,11 +180,13 @@ void server_drain(struct server *srv)
 	srv->draining = true;
 	for (struct conn *c = srv->conns; c; c = next) {
 		next = c->next;
-		/* What has been submitted is still acknowledged: those go with stop(). */
-		if (c->state != CONN_UP || acks_waiting(c))
+		if (c->state >= CONN_CLOSING)
 			continue;
-		conn_fail(c, REASON_SHUTTING_DOWN, "the server is stopping");
-		conn_leave(c, false, SB_DOWN_CLEAN, "the server is stopping");
+		/* What has been submitted is acknowledged first. */
+		if (acks_waiting(c))
+			conn_hold(c, CONN_HOLD_START);
+		else
+			server_part(c);
 	}
 }
 
@@ -186,12 +196,9 @@ void server_stop(struct server *srv)
 	if (srv->ticker)
 		srv->loop->timer_cancel(srv->host, srv->ticker);
 	srv->ticker = 0;
-	for (struct conn *c = srv->conns; c; c = c->next) {
-		if (c->state >= CONN_CLOSING)
-			continue;
-		conn_fail(c, REASON_SHUTTING_DOWN, "the server is stopping");
-		conn_leave(c, false, SB_DOWN_CLEAN, "the server is stopping");
-	}
+	for (struct conn *c = srv->conns; c; c = c->next)
+		if (c->state < CONN_CLOSING)
+			server_part(c);
 }
 
 void server_fini(struct server *srv)

@@ -65,6 +65,8 @@ uint64_t server_random(void);
 int server_start(struct server *srv);
 /* No new connections; connected clients are told, with their reason. */
 void server_drain(struct server *srv);
+/* Ends one connection because the server stops. */
+void server_part(struct conn *c);
 /* Ends every connection; what is left is freed by server_fini(), when nothing comes any more. */
 void server_stop(struct server *srv);
 void server_fini(struct server *srv);
