@@ -11,18 +11,23 @@ struct host;
 struct sb_doc_put;
 
 int docs_new(struct docs **out, struct host *host); /* provides "sb.docs/1"; before host_load() */
+/* After host_free(): the host's threads hold its table. */
 struct docs *docs_free(struct docs *docs);
-/* After the docstore instance started; SB_E_NOT_FOUND if there is none. */
+/* After the docstore instance started; SB_E_NOT_FOUND if there is none. Until then, and after it
+ * stopped, everything below answers -ESHUTDOWN. */
 int docs_attach(struct docs *docs);
 
 /* [docstore thread] r 0 and the new revision, SB_E_CONFLICT, or a fault. */
 typedef void (*docs_done_fn)(void *ud, int r, uint64_t rev);
-/* Any thread; copies its arguments. done may be NULL; it is not called when this fails. */
+/* Any thread; copies its arguments. done may be NULL; it is not called when this fails.
+ * SB_E_OVERLOAD when too much waits. */
 int docs_put(struct docs *docs, struct sb_str space, struct sb_str key, struct sb_bytes doc,
              uint64_t if_rev, docs_done_fn done, void *ud);
 
-/* Main or query threads: blocks until answered. */
+/* Main or query threads, never the docstore's: blocks until answered. All or nothing. */
 int docs_put_wait(struct docs *docs, const struct sb_doc_put *puts, uint32_t n);
+/* fn runs on the docstore's thread while the caller waits; negative ends the scan and is its
+ * answer. */
 typedef int (*docs_row_fn)(void *ud, struct sb_str key, struct sb_bytes doc, uint64_t rev);
 int docs_scan_wait(struct docs *docs, struct sb_str space, docs_row_fn fn, void *ud);
 /* Blocks until every put before this call is on disk. */

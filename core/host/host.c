@@ -188,6 +188,11 @@ int host_provide(struct host *host, const char *id, const void *table)
 	return 0;
 }
 
+const void *host_service(const struct host *host, const char *id)
+{
+	return service_find(host, id);
+}
+
 uint32_t host_slot(struct host *host)
 {
 	return host->n_slots < MAX_SLOTS ? host->n_slots++ : MAX_SLOTS;

@@ -29,6 +29,7 @@ struct host *host_free(struct host *host);
 
 /* Before host_load(): a service id and its table, which lives as long as the host. */
 int host_provide(struct host *host, const char *id, const void *table);
+const void *host_service(const struct host *host, const char *id); /* NULL if there is none */
 uint32_t host_slot(struct host *host); /* a new slot for instance_get/set */
 
 /* Services that keep state per instance. All members optional; ud is the first argument. */

@@ -20,6 +20,11 @@ struct instance *instance_of(struct sb_host *handle)
 	return in;
 }
 
+struct host *instance_host(const struct instance *in)
+{
+	return in->host;
+}
+
 struct sb_host *instance_handle(struct instance *in)
 {
 	return (void *)in;

@@ -23,6 +23,7 @@ enum instance_state {
 
 /* The instance behind a handle a plugin gave; checks its tag. */
 struct instance *instance_of(struct sb_host *handle);
+struct host *instance_host(const struct instance *in);
 struct sb_host *instance_handle(struct instance *in);
 const char *instance_name(const struct instance *in); /* "mqtt", "modbus boiler" */
 const struct sb_descriptor *instance_descriptor(const struct instance *in);
