@@ -55,13 +55,18 @@ void kit_add(const struct kit *k, const char *module, size_t bytes, unsigned mod
 	assert_int_equal(chmod(to, mode), 0);
 }
 
-void kit_host(struct kit *k)
+void kit_make(struct kit *k)
 {
 	const char *const dirs[] = { k->so, NULL };
 	const struct host_config config = { .plugin_dirs = dirs,
 		                            .data_dir = k->data,
 		                            .io_threads = 1 };
 	assert_int_equal(host_new(&k->host, &config), 0);
+}
+
+void kit_host(struct kit *k)
+{
+	kit_make(k);
 	assert_int_equal(host_load(k->host), 0);
 }
 

@@ -22,7 +22,8 @@ void kit_end(struct kit *k);
 /* Copies a module of the build into the plugin directory; bytes 0: whole. */
 void kit_add(const struct kit *k, const char *module, size_t bytes, unsigned mode);
 void kit_write(const struct kit *k, const char *name, const char *text);
-void kit_host(struct kit *k); /* a host on it, loaded */
+void kit_make(struct kit *k); /* a host on it */
+void kit_host(struct kit *k); /* the same, loaded */
 /* Configures from "section.key=value" assignments, NULL-ended. */
 int kit_configure(struct kit *k, ...);
 json_t *kit_describe(const struct kit *k); /* to be freed */
