@@ -134,6 +134,11 @@ uint32_t catalog_stream_device(const struct catalog *cat, uint32_t stream)
 	return places_device(&cat->places, stream);
 }
 
+uint32_t catalog_streams(const struct catalog *cat)
+{
+	return cat->places.next;
+}
+
 /* ---- making, all under cat->lock */
 
 static struct series_set *set_get(struct catalog *cat, uint32_t device_no)
@@ -187,7 +192,6 @@ static void unit_set(struct series *s, struct sb_str unit)
 /* What can fail comes first; then the definition goes to the journal; then it is shown. */
 static int series_make(struct series_set *set, const struct definition *d, struct series **out)
 {
-	struct catalog *cat = set->cat;
 	struct entry *e = calloc(1, sizeof(*e) + d->name.n);
 	if (!e)
 		return -ENOMEM;
@@ -201,7 +205,7 @@ static int series_make(struct series_set *set, const struct definition *d, struc
 		unit_set(s, d->unit);
 	int r = names_room(&set->names);
 	if (r >= 0)
-		r = numbers_put(&cat->series, s->no, s);
+		r = numbers_put(&set->cat->series, s->no, s);
 	if (r < 0) {
 		free(e);
 		return r;
@@ -396,13 +400,12 @@ static int definition_apply(struct catalog *cat, const struct definition *d, boo
 	struct series *s = numbers_get(&cat->series, d->no);
 	if (d->no >= NUMBERS_MAX || names_find(&set->names, d->name) != s)
 		return SB_E_CORRUPT;
-	bool news = false;
+	bool news = !s;
 	if (!s) {
 		int r = series_make(set, d, &s);
 		if (r < 0)
 			return r;
 		series_show(set, s);
-		news = true;
 	}
 	if (d->unit.n && s->unit.n == 0) {
 		unit_set(s, d->unit);
@@ -478,14 +481,11 @@ static int saving_fill(struct saving *sv, struct catalog *cat)
 int catalog_save(struct catalog *cat, struct docs *docs)
 {
 	_own_(freep) struct saving *sv = calloc(1, sizeof(*sv));
+	int r = 0;
 	if (!sv)
 		return -ENOMEM;
-	int r;
-	while ((r = saving_fill(sv, cat)) > 0) {
+	while (r >= 0 && (r = saving_fill(sv, cat)) > 0)
 		r = saving_put(sv, docs);
-		if (r < 0)
-			break;
-	}
 	if (r < 0) {
 		pthread_mutex_lock(&cat->lock);
 		for (uint32_t i = 0; i < sv->n; i++)

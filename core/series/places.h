@@ -1,6 +1,7 @@
 /* Which series lies in which column of which stream. Reading takes no lock and may run beside one
  * writer. A stream belongs to one device; its columns are given out in ascending order. */
 #pragma once
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "series/numbers.h"
@@ -9,8 +10,8 @@ struct series;
 
 struct places {
 	struct numbers streams;
-	uint32_t next; /* the stream that is given out next */
-	uint32_t end;  /* behind the last that was made */
+	_Atomic uint32_t next; /* the stream that is given out next */
+	uint32_t end;          /* behind the last that was made */
 };
 
 int places_init(struct places *t);

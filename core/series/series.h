@@ -23,6 +23,10 @@ struct series_config {
 	uint64_t head_max_bytes; /* flush beyond this */
 	int64_t flush_every_ns;  /* flush at this age */
 	const char *retention_class;
+	/* Flush thread, blocks are written: whatever else the journal may forget now must be on
+	 * disk when this returns 0. May be NULL. */
+	int (*before_checkpoint)(void *ud);
+	void *ud;
 };
 
 int series_db_new(struct series_db **out, const struct series_config *config);

@@ -1,0 +1,162 @@
+#include "series/blocks.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/own.h"
+#include "host/host.h"
+#include "host/instance.h"
+
+int blocks_attach(struct blocks *b, struct host *host)
+{
+	b->instance = host_instance(host, "sb.store/1", 0);
+	b->store = b->instance ? instance_ext(b->instance, "sb.store/1") : NULL;
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	b->self = instance_self(b->instance);
+	return 0;
+}
+
+int blocks_scan(const struct blocks *b, const struct sb_scan *scan, sb_chunk_fn fn, void *ud)
+{
+	struct frame f;
+	if (!b->store)
+		return 0;
+	frame_enter(&f, b->instance, "store.scan");
+	int r = b->store->scan(b->self, scan, fn, ud);
+	frame_leave(&f);
+	return r;
+}
+
+int blocks_stats(const struct blocks *b, struct sb_store_stats *out)
+{
+	struct frame f;
+	*out = (struct sb_store_stats){ .size = sizeof(*out) };
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	frame_enter(&f, b->instance, "store.stats");
+	int r = b->store->stats(b->self, out);
+	frame_leave(&f);
+	return r;
+}
+
+/* ---- writing: two threads share a job; who waits may give up only before it began */
+
+enum job_state { JOB_WAITS, JOB_RUNS, JOB_DONE, JOB_CANCELLED };
+
+struct job {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int refs;
+	enum job_state state;
+	int r;
+	const struct blocks *blocks;
+	const struct sb_block *block;
+};
+
+static struct job *job_new(const struct blocks *b, const struct sb_block *block)
+{
+	pthread_condattr_t attr;
+	struct job *job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	pthread_mutex_init(&job->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&job->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	job->refs = 2;
+	job->blocks = b;
+	job->block = block;
+	return job;
+}
+
+static void job_unref(struct job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	int left = --job->refs;
+	pthread_mutex_unlock(&job->lock);
+	if (left)
+		return;
+	pthread_cond_destroy(&job->changed);
+	pthread_mutex_destroy(&job->lock);
+	free(job);
+}
+
+static void job_done(void *ud, int32_t r)
+{
+	((struct job *)ud)->r = r;
+}
+
+static bool job_begin(struct job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	bool go = job->state == JOB_WAITS;
+	if (go)
+		job->state = JOB_RUNS;
+	pthread_mutex_unlock(&job->lock);
+	return go;
+}
+
+static void job_run(void *ud)
+{
+	struct job *job = ud;
+	struct frame f;
+	if (job_begin(job)) {
+		const struct blocks *b = job->blocks;
+		job->r = -EIO; /* unless done() says otherwise */
+		frame_enter(&f, b->instance, "store.write_block");
+		int r = b->store->write_block(b->self, job->block, job_done, job);
+		frame_leave(&f);
+		pthread_mutex_lock(&job->lock);
+		if (r < 0)
+			job->r = r;
+		job->state = JOB_DONE;
+		pthread_cond_signal(&job->changed);
+		pthread_mutex_unlock(&job->lock);
+	}
+	job_unref(job);
+}
+
+static bool store_lives(const struct blocks *b)
+{
+	enum instance_state s = instance_state(b->instance);
+	return s == INSTANCE_RUNNING || s == INSTANCE_DRAINING;
+}
+
+static int job_wait(struct job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	while (job->state != JOB_DONE && job->state != JOB_CANCELLED) {
+		struct timespec until;
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+		(void)pthread_cond_timedwait(&job->changed, &job->lock, &until);
+		if (job->state == JOB_WAITS && !store_lives(job->blocks))
+			job->state = JOB_CANCELLED;
+	}
+	int r = job->state == JOB_DONE ? job->r : -ESHUTDOWN;
+	pthread_mutex_unlock(&job->lock);
+	return r;
+}
+
+int blocks_write(const struct blocks *b, const struct sb_block *block)
+{
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	struct job *job = job_new(b, block);
+	if (!job)
+		return -ENOMEM;
+	int r = instance_post(b->instance, job_run, job);
+	if (r) { /* not taken */
+		job_unref(job);
+		job_unref(job);
+		return r < 0 ? r : -EAGAIN;
+	}
+	r = job_wait(job);
+	job_unref(job);
+	return r;
+}

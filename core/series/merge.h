@@ -1,0 +1,21 @@
+/* Many sources as one, in order of time; of values of one time the newest. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct series_point;
+struct source;
+
+struct merge { /* zero: empty */
+	struct source **heap;
+	size_t n, cap;
+	struct source *ended; /* the one the last value came from, if it was its last */
+};
+
+void merge_fini(struct merge *m);
+int merge_add(struct merge *m, struct source *s); /* takes s, which may be NULL; -ENOMEM */
+/* Time of the next value; false: there is none. */
+bool merge_peek(const struct merge *m, int64_t *ts);
+/* The next value and its rank. Blobs are borrowed until the next call. */
+bool merge_next(struct merge *m, struct series_point *out, uint64_t *rank);

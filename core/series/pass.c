@@ -1,0 +1,203 @@
+#define LOG_MODULE "series"
+#include "series/pass.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <signalbox/error.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "series/blocks.h"
+#include "series/bucket.h"
+#include "series/chunk.h"
+#include "series/generation.h"
+#include "series/merge.h"
+#include "series/source.h"
+
+struct pass {
+	const struct pass_from *from;
+	const struct source_want *want;
+	const struct pass_to *to;
+	struct merge merge;
+	int stopped; /* what the sink answered */
+	/* A chunk that may go as a summary: only its successor tells whether anything overlaps it.
+	 */
+	bool waits;
+	struct buffer bytes;
+	int64_t t_min, t_max;
+	uint64_t rank;
+	struct bucket_summary summary;
+};
+
+static int told(struct pass *p, int r)
+{
+	if (r)
+		p->stopped = r;
+	return r ? -ECANCELED : 0;
+}
+
+static void chunk_bad(struct pass *p, int r)
+{
+	atomic_fetch_add_explicit(p->from->corrupt, 1, memory_order_relaxed);
+	(void)log_warn(r, "a chunk of stream %u is left out", p->want->stream);
+}
+
+static int chunk_merge(struct pass *p, struct sb_bytes data, uint64_t rank)
+{
+	struct source *s = NULL;
+	int r = source_of_chunk(&s, p->want, data, rank);
+	if (r == SB_E_CORRUPT) {
+		chunk_bad(p, r);
+		return 0;
+	}
+	return r < 0 ? r : merge_add(&p->merge, s);
+}
+
+/* Gives everything before a moment; all: to the end. */
+static int drain(struct pass *p, int64_t before, bool all)
+{
+	struct series_point point;
+	int64_t ts;
+	uint64_t rank;
+	while (merge_peek(&p->merge, &ts) && (all || ts < before)) {
+		(void)merge_next(&p->merge, &point, &rank);
+		int r = told(p, p->to->point(p->to->ud, &point, rank));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The waiting chunk goes: as a summary if nothing else lies between its ends, else point by point.
+ */
+static int settle(struct pass *p, int64_t next, bool last)
+{
+	int64_t ts;
+	if (!p->waits)
+		return 0;
+	p->waits = false;
+	bool alone = last || next > p->t_max;
+	if (merge_peek(&p->merge, &ts) && ts <= p->t_max)
+		alone = false;
+	if (alone)
+		return told(p, p->to->summary(p->to->ud, &p->summary));
+	return chunk_merge(p, (struct sb_bytes){ p->bytes.p, p->bytes.n }, p->rank);
+}
+
+static struct series_point edge_of(const struct chunk *ch, uint8_t type, bool first,
+                                   const struct column_stats *st)
+{
+	struct series_point p = { .type = type };
+	p.ts_ns = first ? ch->t_min : ch->t_max;
+	p.rx_ns = first ? ch->rx_first : ch->rx_last;
+	p.flags = first ? ch->flags_first : ch->flags_last;
+	p.quality = first ? st->first_quality : st->last_quality;
+	p.v.u = first ? st->first_bits : st->last_bits;
+	return p;
+}
+
+/* 1: the chunk's statistics are all that is needed, unless something overlaps it. */
+static int summarize(struct pass *p, const struct sb_chunk *c)
+{
+	struct chunk ch;
+	struct column_stats st;
+	int64_t width = p->to->bucket_ns;
+	if (!p->to->summary || c->t_min_ns < p->want->from_ns || c->t_max_ns > p->want->last_ns ||
+	    bucket_begin(c->t_min_ns, width) != bucket_begin(c->t_max_ns, width))
+		return 0;
+	int r = chunk_open(&ch, c->data);
+	if (r < 0)
+		return r;
+	int which = chunk_find(&ch, p->want->column);
+	if (which < 0 || ch.t_min != c->t_min_ns || ch.t_max != c->t_max_ns)
+		return which < 0 ? 0 : SB_E_CORRUPT;
+	r = chunk_stats(&ch, which, &st);
+	if (r < 0 || !st.known || st.first_row != 0 || st.last_row != ch.rows - 1)
+		return r;
+	p->summary = (struct bucket_summary){
+		.count = st.count, .min = st.min, .max = st.max, .sum = st.sum
+	};
+	p->summary.first = edge_of(&ch, ch.column[which].type, true, &st);
+	p->summary.last = edge_of(&ch, ch.column[which].type, false, &st);
+	return 1;
+}
+
+static int wait_for_next(struct pass *p, const struct sb_chunk *c, uint64_t seq)
+{
+	buffer_reset(&p->bytes);
+	buffer_give(&p->bytes, c->data.p, c->data.n);
+	if (p->bytes.bad)
+		return -ENOMEM;
+	p->waits = true;
+	p->t_min = c->t_min_ns;
+	p->t_max = c->t_max_ns;
+	p->rank = seq;
+	return 0;
+}
+
+static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
+{
+	struct pass *p = ud;
+	int r = settle(p, c->t_min_ns, false);
+	if (r >= 0)
+		r = drain(p, c->t_min_ns, false);
+	if (r < 0)
+		return r;
+	r = summarize(p, c);
+	if (r == SB_E_CORRUPT) {
+		chunk_bad(p, r);
+		return 0;
+	}
+	return r > 0 ? wait_for_next(p, c, seq) : r < 0 ? r : chunk_merge(p, c->data, seq);
+}
+
+static int head_merge(struct pass *p)
+{
+	for (uint32_t i = 0; i < p->from->n; i++) {
+		const struct generation *g = p->from->generations[i];
+		struct source *s = NULL;
+		/* Read before its rows: a block that holds more of them than we see has a higher
+		 * rank. */
+		uint64_t rank = g->seq_last;
+		int r = source_of_generation(&s, p->want, g, rank);
+		if (r >= 0)
+			r = merge_add(&p->merge, s);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int blocks_merge(struct pass *p)
+{
+	bool endless = p->want->last_ns == INT64_MAX;
+	struct sb_scan scan = {
+		.size = sizeof(scan),
+		.n_streams = 1,
+		.streams = &p->want->stream,
+		.from_ns = p->want->from_ns,
+		.to_ns = endless ? INT64_MAX : p->want->last_ns + 1,
+	};
+	int r = blocks_scan(p->from->blocks, &scan, chunk_seen, p);
+	if (r == SB_E_CORRUPT) {
+		chunk_bad(p, r);
+		r = 0;
+	}
+	return r;
+}
+
+int pass_run(const struct pass_from *from, const struct source_want *want, const struct pass_to *to)
+{
+	struct pass p = { .from = from, .want = want, .to = to };
+	int r = head_merge(&p);
+	if (r >= 0)
+		r = blocks_merge(&p);
+	if (r >= 0)
+		r = settle(&p, 0, true);
+	if (r >= 0)
+		r = drain(&p, 0, true);
+	merge_fini(&p.merge);
+	buffer_fini(&p.bytes);
+	return r == -ECANCELED ? p.stopped : r < 0 ? r : 0;
+}

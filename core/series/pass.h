@@ -1,0 +1,30 @@
+/* One way through the values of one column of a stream, ascending: blocks and head merged, one
+ * chunk of each block in memory at a time. */
+#pragma once
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct blocks;
+struct bucket_summary;
+struct generation;
+struct series_point;
+struct source_want;
+
+struct pass_from {
+	const struct blocks *blocks;
+	struct generation *const *generations; /* taken before this pass */
+	uint32_t n;
+	_Atomic uint64_t *corrupt; /* chunks that could not be read */
+};
+
+struct pass_to { /* non-zero stops */
+	int (*point)(void *ud, const struct series_point *p, uint64_t rank);
+	/* A whole chunk that lies in one bucket and overlaps nothing; NULL: points only. */
+	int (*summary)(void *ud, const struct bucket_summary *s);
+	int64_t bucket_ns;
+	void *ud;
+};
+
+/* 0, what stopped it, or a fault. Damaged chunks are counted and left out. */
+int pass_run(const struct pass_from *from, const struct source_want *want,
+             const struct pass_to *to);

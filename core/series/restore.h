@@ -1,0 +1,13 @@
+/* The latest values after a start: from the newest chunks. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct blocks;
+struct catalog;
+struct latest;
+
+/* Looks at chunks that end at or after from_ns, for series that have no latest value yet; whole:
+ * only for streams none of whose series has one. */
+int restore_latest(const struct blocks *blocks, struct catalog *catalog, struct latest *latest,
+                   int64_t from_ns, bool whole);

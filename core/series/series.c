@@ -1,0 +1,217 @@
+#define LOG_MODULE "series"
+#include "series/series.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include <signalbox/error.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "journal/journal.h"
+#include "series/blocks.h"
+#include "series/checkpoint.h"
+#include "series/feed.h"
+#include "series/flush.h"
+#include "series/generation.h"
+#include "series/head.h"
+#include "series/latest.h"
+#include "series/pass.h"
+#include "series/query.h"
+#include "series/restore.h"
+
+#define HOUR (3600 * NS_PER_S)
+
+struct series_db {
+	struct series_config config;
+	struct blocks blocks;
+	struct head head;
+	struct latest *latest;
+	struct feed feed;
+	struct flush flush;
+	_Atomic uint64_t corrupt;
+};
+
+int series_db_new(struct series_db **out, const struct series_config *config)
+{
+	struct series_db *db = calloc(1, sizeof(*db));
+	if (!db)
+		return -ENOMEM;
+	db->config = *config;
+	int r = head_init(&db->head);
+	if (r >= 0)
+		r = latest_new(&db->latest, config->catalog);
+	feed_init(&db->feed, config->journal, db->latest);
+	flush_init(&db->flush, &db->config, &db->head, &db->blocks);
+	db->flush.consumed = &db->feed.seq_out;
+	if (r < 0) {
+		series_db_free(db);
+		return r;
+	}
+	*out = db;
+	return 0;
+}
+
+struct series_db *series_db_free(struct series_db *db)
+{
+	if (!db)
+		return NULL;
+	series_db_stop(db);
+	flush_fini(&db->flush);
+	feed_fini(&db->feed);
+	head_fini(&db->head);
+	latest_free(db->latest);
+	free(db);
+	return NULL;
+}
+
+/* ---- life */
+
+int series_db_attach(struct series_db *db, uint64_t *seq_durable)
+{
+	int r = blocks_attach(&db->blocks, db->config.host);
+	if (r < 0)
+		return log_error(r, "no plugin stores series");
+	return checkpoint_load(db->config.docs, seq_durable);
+}
+
+int series_db_replay(struct series_db *db, uint64_t seq, struct sb_bytes points)
+{
+	head_begin(&db->head);
+	head_record(&db->head, seq, points);
+	head_end(&db->head);
+	feed_replay(&db->feed, seq, points);
+	return 0;
+}
+
+/* What was newest when we ended must be there at once; what is older may come a little later. */
+static void restore_recent(struct series_db *db)
+{
+	struct sb_store_stats stats;
+	int64_t newest = clock_utc();
+	if (blocks_stats(&db->blocks, &stats) >= 0 && stats.blocks)
+		newest = MIN(newest, stats.t_max_ns);
+	int r = restore_latest(&db->blocks, db->config.catalog, db->latest, newest - HOUR, false);
+	if (r < 0)
+		(void)log_warn(r, "cannot read the latest values of the last hour");
+}
+
+static void restore_rest(void *ud)
+{
+	struct series_db *db = ud;
+	int64_t now = clock_utc();
+	int r = restore_latest(&db->blocks, db->config.catalog, db->latest, now - 24 * HOUR, false);
+	if (r >= 0)
+		r = restore_latest(&db->blocks, db->config.catalog, db->latest,
+		                   now - 30 * 24 * HOUR, false);
+	if (r >= 0)
+		r = restore_latest(&db->blocks, db->config.catalog, db->latest, INT64_MIN, true);
+	if (r < 0)
+		(void)log_warn(r, "cannot read old latest values");
+}
+
+int series_db_start(struct series_db *db)
+{
+	restore_recent(db);
+	db->flush.first = restore_rest;
+	db->flush.first_ud = db;
+	int r = feed_start(&db->feed);
+	return r < 0 ? r : flush_start(&db->flush);
+}
+
+void series_db_stop(struct series_db *db)
+{
+	flush_stop(&db->flush);
+	feed_stop(&db->feed);
+}
+
+void series_db_commit(struct series_db *db, struct journal_commit *commit)
+{
+	size_t at = 0;
+	uint64_t seq;
+	struct sb_bytes payload;
+	head_begin(&db->head);
+	while (journal_commit_next(commit, &at, &seq, &payload))
+		head_record(&db->head, seq, payload);
+	head_end(&db->head);
+	feed_commit(&db->feed, commit);
+}
+
+int series_db_flush(struct series_db *db)
+{
+	return flush_now(&db->flush);
+}
+
+void series_db_latest(struct series_db *db, const struct series *s, struct series_latest *out)
+{
+	latest_get(db->latest, s, out);
+}
+
+void series_db_listen(struct series_db *db, struct series_listener *l)
+{
+	feed_listen(&db->feed, l);
+}
+
+/* ---- queries */
+
+/* Between which times anything lies, so that nobody searches for ever. */
+static void bounds(struct series_db *db, struct generation *const *g, uint32_t n, int64_t *first,
+                   int64_t *last)
+{
+	struct sb_store_stats stats;
+	*first = INT64_MAX;
+	*last = INT64_MIN;
+	for (uint32_t i = 0; i < n; i++) {
+		*first = MIN(*first, g[i]->t_min);
+		*last = MAX(*last, g[i]->t_max);
+	}
+	if (blocks_stats(&db->blocks, &stats) < 0) {
+		*first = INT64_MIN;
+		*last = INT64_MAX;
+	} else if (stats.blocks) {
+		*first = MIN(*first, stats.t_min_ns);
+		*last = MAX(*last, stats.t_max_ns);
+	}
+}
+
+int series_db_query(struct series_db *db, const struct series_query *q)
+{
+	struct generation *g[HEAD_GENERATIONS];
+	int64_t first, last;
+	/* The head first: what is flushed meanwhile is then seen twice, which merging mends. */
+	uint32_t n = head_take(&db->head, g);
+	struct pass_from from = {
+		.blocks = &db->blocks, .generations = g, .n = n, .corrupt = &db->corrupt
+	};
+	bounds(db, g, n, &first, &last);
+	int r = query_run(&from, q, first, last);
+	for (uint32_t i = 0; i < n; i++)
+		generation_unref(g[i]);
+	return r;
+}
+
+void series_db_stats(const struct series_db *db, struct series_stats *out)
+{
+	/* Taking references is all this changes. */
+	struct head *head = (struct head *)(uintptr_t)&db->head;
+	struct generation *g[HEAD_GENERATIONS];
+	*out = (struct series_stats){
+		.rows_total = db->head.rows,
+		.points_total = db->head.points,
+		.flushes = db->flush.flushes,
+		.flush_failures = db->flush.failures,
+		.corrupt_chunks = db->corrupt,
+		.feed_dropped = db->feed.dropped,
+	};
+	uint64_t done = db->feed.seq_out;
+	uint64_t in = db->feed.seq_in;
+	out->feed_lag = in > done ? in - done : 0;
+	uint32_t n = head_take(head, g);
+	for (uint32_t i = 0; i < n; i++) {
+		out->head_bytes += g[i]->bytes;
+		out->head_rows += g[i]->rows;
+		generation_unref(g[i]);
+	}
+}
