@@ -35,7 +35,8 @@ static bool is_frame(const char *s) /* "8N1" */
 static modbus_t *new_tcp(char *host)
 {
 	char *port = NULL;
-	if (host[0] == '[') {
+	bool is_bracketed = host[0] == '[';
+	if (is_bracketed) {
 		char *end = strchr(host, ']');
 		if (!end || (end[1] && end[1] != ':'))
 			return NULL;
@@ -48,7 +49,7 @@ static modbus_t *new_tcp(char *host)
 		port = cut(host, all_digits);
 	}
 	if (!*host || strlen(host) >= 255 || (port && strlen(port) > 5) ||
-	    (!port && strchr(host, ':')))
+	    (!is_bracketed && strchr(host, ':')))
 		return NULL;
 	return modbus_new_tcp_pi(host, port ? port : "502");
 }

@@ -1,5 +1,5 @@
-/* A real Modbus TCP server by libmodbus, in a thread, on a free loopback port. Serves one client at a
- * time; units above 100 do not exist behind it, as with a gateway. */
+/* A real Modbus TCP server by libmodbus, in a thread, on a free loopback port. Serves one client at
+ * a time; units above 100 do not exist behind it, as with a gateway. */
 #pragma once
 #include <modbus/modbus.h>
 #include <stdatomic.h>

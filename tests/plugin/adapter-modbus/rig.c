@@ -1,4 +1,4 @@
-#include "bench_host.h"
+#include "rig.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include "base/own.h"
 #include "unit/check.h"
 
-struct bench bench;
+struct rig rig;
 
-static struct sb_host *const handle = (struct sb_host *)&bench;
+static struct sb_host *const handle = (struct sb_host *)&rig;
 
 static void copy(char *to, size_t cap, struct sb_str s)
 {
@@ -22,7 +22,8 @@ static void copy(char *to, size_t cap, struct sb_str s)
 
 /* ---- sb.core/1 */
 
-static void say(struct sb_host *h, int32_t level, struct sb_str msg, const struct sb_kv *kv, uint32_t n)
+static void say(struct sb_host *h, int32_t level, struct sb_str msg, const struct sb_kv *kv,
+                uint32_t n)
 {
 	(void)h, (void)level, (void)msg, (void)kv, (void)n;
 }
@@ -36,15 +37,15 @@ static int32_t wants(struct sb_host *h, int32_t level)
 static int32_t fail_why(struct sb_host *h, int32_t r, struct sb_str why)
 {
 	assert_ptr_equal(h, handle);
-	copy(bench.why, sizeof(bench.why), why);
+	copy(rig.why, sizeof(rig.why), why);
 	return r;
 }
 
 static void health(struct sb_host *h, int32_t state, struct sb_str why)
 {
 	(void)h;
-	bench.health_state = state;
-	copy(bench.health, sizeof(bench.health), why);
+	rig.health_state = state;
+	copy(rig.health, sizeof(rig.health), why);
 }
 
 static int64_t now_ns(int32_t clock)
@@ -81,7 +82,7 @@ static int32_t timer(struct sb_host *h, int64_t delay, int64_t period, sb_task_f
 		tasks[i] = calloc(1, sizeof(struct task));
 		assert_non_null(tasks[i]);
 		*tasks[i] = (struct task){ .timer.fn = on_timer, .fn = fn, .ud = ud };
-		loop_timer(bench.loop, &tasks[i]->timer, delay, 0);
+		loop_timer(rig.loop, &tasks[i]->timer, delay, 0);
 		*out = i + 1;
 		return 0;
 	}
@@ -102,7 +103,7 @@ static void timer_cancel(struct sb_host *h, sb_timer id)
 static int32_t post(struct sb_host *h, sb_task_fn fn, void *ud)
 {
 	(void)h;
-	return loop_post(bench.loop, fn, ud);
+	return loop_post(rig.loop, fn, ud);
 }
 
 /* ---- sb.telemetry/1 */
@@ -110,7 +111,7 @@ static int32_t post(struct sb_host *h, sb_task_fn fn, void *ud)
 static struct sb_batch *acquire(struct sb_host *h, uint32_t points, uint32_t bytes)
 {
 	(void)h;
-	if (bench.is_full)
+	if (rig.is_full)
 		return NULL;
 	struct sb_batch *b = calloc(1, sizeof(*b));
 	assert_non_null(b);
@@ -119,14 +120,14 @@ static struct sb_batch *acquire(struct sb_host *h, uint32_t points, uint32_t byt
 	b->blob_cap = bytes;
 	b->points = calloc(points + 1, sizeof(*b->points));
 	b->blob = calloc(1, bytes + 1);
-	bench.batches_out++;
+	rig.batches_out++;
 	return b;
 }
 
 static void drop(struct sb_host *h, struct sb_batch *b)
 {
 	(void)h;
-	bench.batches_out--;
+	rig.batches_out--;
 	free(b->points);
 	free(b->blob);
 	free(b);
@@ -136,12 +137,12 @@ static int32_t commit(struct sb_host *h, struct sb_batch *b)
 {
 	assert_true(b->count > 0 && b->count <= b->cap && b->blob_len <= b->blob_cap);
 	assert_true(b->device != 0);
-	for (uint32_t i = 0; i < b->count && bench.n_points < BENCH_POINTS; i++) {
+	for (uint32_t i = 0; i < b->count && rig.n_points < RIG_POINTS; i++) {
 		const struct sb_point *p = &b->points[i];
-		struct bench_point *out = &bench.points[bench.n_points++];
-		assert_in_range(p->series, 1, bench.n_series);
-		assert_true(bench.series[p->series - 1].device == b->device);
-		*out = (struct bench_point){ p->series, p->ts_ns, p->type, p->quality, p->v, "" };
+		struct rig_point *out = &rig.points[rig.n_points++];
+		assert_in_range(p->series, 1, rig.n_series);
+		assert_true(rig.series[p->series - 1].device == b->device);
+		*out = (struct rig_point){ p->series, p->ts_ns, p->type, p->quality, p->v, "" };
 		if (p->type == SB_T_STR)
 			copy(out->text, sizeof(out->text),
 			     sb_str_of((const char *)b->blob + p->v.blob.off, p->v.blob.len));
@@ -153,13 +154,13 @@ static int32_t commit(struct sb_host *h, struct sb_batch *b)
 static int32_t resolve_series(struct sb_host *h, const struct sb_series_key *key, sb_series *out)
 {
 	(void)h;
-	assert_true(bench.n_series < BENCH_SERIES);
-	struct bench_series *s = &bench.series[bench.n_series++];
+	assert_true(rig.n_series < RIG_SERIES);
+	struct rig_series *s = &rig.series[rig.n_series++];
 	copy(s->name, sizeof(s->name), key->name);
 	copy(s->unit, sizeof(s->unit), key->unit);
 	s->type = key->type;
 	s->device = key->device;
-	*out = bench.n_series;
+	*out = rig.n_series;
 	return 0;
 }
 
@@ -168,7 +169,7 @@ static int32_t resolve_series(struct sb_host *h, const struct sb_series_key *key
 static int32_t resolve_device(struct sb_host *h, struct sb_str id, sb_device *out)
 {
 	(void)h;
-	if (bench.is_unknown)
+	if (rig.is_unknown)
 		return SB_E_UNKNOWN_DEVICE;
 	*out = 1000 + id.n;
 	return 0;
@@ -177,29 +178,29 @@ static int32_t resolve_device(struct sb_host *h, struct sb_str id, sb_device *ou
 static int32_t session_up(struct sb_host *h, sb_device d, const struct sb_kv *kv, uint32_t n)
 {
 	(void)h, (void)d, (void)kv, (void)n;
-	bench.ups++;
+	rig.ups++;
 	return 0;
 }
 
 static int32_t session_down(struct sb_host *h, sb_device d, int32_t why, struct sb_str detail)
 {
 	(void)h, (void)d, (void)why;
-	bench.downs++;
-	copy(bench.down_detail, sizeof(bench.down_detail), detail);
+	rig.downs++;
+	copy(rig.down_detail, sizeof(rig.down_detail), detail);
 	return 0;
 }
 
 static void seen(struct sb_host *h, sb_device d)
 {
 	(void)h, (void)d;
-	bench.seen++;
+	rig.seen++;
 }
 
 static void fate(struct sb_host *h, sb_device d, int32_t what, struct sb_str reason)
 {
 	(void)h, (void)d, (void)what;
-	bench.fates++;
-	copy(bench.fate_reason, sizeof(bench.fate_reason), reason);
+	rig.fates++;
+	copy(rig.fate_reason, sizeof(rig.fate_reason), reason);
 }
 
 /* ---- sb.metrics/1 */
@@ -219,11 +220,11 @@ static int32_t get_text(const struct sb_config *c, const char *pointer, struct s
 	(void)c;
 	const char *text = NULL;
 	if (strcmp(pointer, "/connect") == 0)
-		text = bench.connect;
+		text = rig.connect;
 	else if (strcmp(pointer, "/profiles") == 0)
-		text = bench.profiles;
+		text = rig.profiles;
 	else if (strncmp(pointer, "/device/", 8) == 0)
-		text = bench.devices[strtol(pointer + 8, NULL, 10)];
+		text = rig.devices[strtol(pointer + 8, NULL, 10)];
 	if (!text)
 		return SB_E_NOT_FOUND;
 	*out = sb_str_of(text, strlen(text));
@@ -240,7 +241,7 @@ static int32_t get_whole(const struct sb_config *c, const char *pointer, int64_t
 static int32_t get_length(const struct sb_config *c, const char *pointer, uint32_t *out)
 {
 	(void)c, (void)pointer;
-	for (*out = 0; bench.devices[*out]; ++*out)
+	for (*out = 0; rig.devices[*out]; ++*out)
 		;
 	return 0;
 }
@@ -279,7 +280,7 @@ static const void *service(struct sb_host *h, const char *id)
 
 /* ---- the life of an instance */
 
-int bench_begin(const char *so)
+int rig_begin(const char *so)
 {
 	static const struct sb_core core = { .size = sizeof(core),
 		                             .abi_major = SB_ABI_MAJOR,
@@ -301,55 +302,55 @@ int bench_begin(const char *so)
 	assert_int_equal(entry->init(&core, so), 0);
 	const struct sb_descriptor *d = entry->descriptor(0);
 	assert_int_equal(d->flags & SB_RUN_THREAD, SB_RUN_THREAD);
-	bench.ops = d->ops;
-	assert_int_equal(loop_new(&bench.loop, "bench"), 0);
-	assert_int_equal(bench.ops->create(handle, d, &bench.self), 0);
-	return bench.ops->configure(bench.self, &config);
+	rig.ops = d->ops;
+	assert_int_equal(loop_new(&rig.loop, "rig"), 0);
+	assert_int_equal(rig.ops->create(handle, d, &rig.self), 0);
+	return rig.ops->configure(rig.self, &config);
 }
 
-int bench_start(void)
+int rig_start(void)
 {
-	return bench.ops->start(bench.self);
+	return rig.ops->start(rig.self);
 }
 
-void bench_end(void)
+void rig_end(void)
 {
-	bench.ops->stop(bench.self);
-	loop_turn(bench.loop, 0); /* a task that was posted before the stop finds it stopped */
+	rig.ops->stop(rig.self);
+	loop_turn(rig.loop, 0); /* a task that was posted before the stop finds it stopped */
 	for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
 		assert_null(tasks[i]);
-	assert_int_equal(bench.batches_out, 0);
-	bench.ops->destroy(bench.self);
-	bench.loop = loop_free(bench.loop);
+	assert_int_equal(rig.batches_out, 0);
+	rig.ops->destroy(rig.self);
+	rig.loop = loop_free(rig.loop);
 }
 
-bool bench_until(bool (*holds)(void), int ms)
+bool rig_until(bool (*holds)(void), int ms)
 {
 	int64_t until = clock_mono() + ms * NS_PER_MS;
 	while (!holds()) {
 		if (clock_mono() >= until)
 			return false;
-		assert_int_equal(loop_turn(bench.loop, 5 * NS_PER_MS), 0);
+		assert_int_equal(loop_turn(rig.loop, 5 * NS_PER_MS), 0);
 	}
 	return true;
 }
 
-const struct bench_point *bench_point(const char *name, uint32_t from)
+const struct rig_point *rig_point(const char *name, uint32_t from)
 {
-	const struct bench_point *found = NULL;
-	for (uint32_t i = from; i < bench.n_points; i++) {
-		if (strcmp(bench.series[bench.points[i].series - 1].name, name) == 0)
-			found = &bench.points[i];
+	const struct rig_point *found = NULL;
+	for (uint32_t i = from; i < rig.n_points; i++) {
+		if (strcmp(rig.series[rig.points[i].series - 1].name, name) == 0)
+			found = &rig.points[i];
 	}
 	return found;
 }
 
-uint32_t bench_count(const char *name, int quality, uint32_t from)
+uint32_t rig_count(const char *name, int quality, uint32_t from)
 {
 	uint32_t n = 0;
-	for (uint32_t i = from; i < bench.n_points; i++) {
-		const struct bench_point *p = &bench.points[i];
-		n += p->quality == quality && strcmp(bench.series[p->series - 1].name, name) == 0;
+	for (uint32_t i = from; i < rig.n_points; i++) {
+		const struct rig_point *p = &rig.points[i];
+		n += p->quality == quality && strcmp(rig.series[p->series - 1].name, name) == 0;
 	}
 	return n;
 }
