@@ -22,12 +22,16 @@ static bool try_exponent(double v, int e, double limit, int64_t *mantissa)
 
 	if (!(fabs(scaled) < limit))
 		return false;
-	*mantissa = llrint(scaled);
+	*mantissa = (int64_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
 	return (double)*mantissa / tens[e] == v;
 }
 
 static bool strip_zeros(int64_t m, int e, int64_t *mantissa, int *exponent)
 {
+	if (e >= 5 && m % 100000 == 0) {
+		m /= 100000;
+		e -= 5;
+	}
 	while (e > 0 && m % 10 == 0) {
 		m /= 10;
 		e--;

@@ -44,6 +44,15 @@ int32_t decoding_check(struct decoding *d)
 void decoding_row(struct decoding *d)
 {
 	d->names = 0;
+	d->filter = 0;
+}
+
+static uint64_t load(const char *p, size_t n)
+{
+	uint64_t w = 0;
+
+	memcpy(&w, p, n);
+	return w;
 }
 
 /* Equal names have equal hashes; who makes two others collide loses his own message. */
@@ -51,31 +60,42 @@ static uint64_t hash_of(struct sb_str s)
 {
 	const uint64_t odd = 0x9E3779B97F4A7C15u;
 	uint64_t h = s.n * odd;
-	uint64_t w = 0;
-	size_t i = 0;
 
-	for (; i + 8 <= s.n; i += 8) {
-		memcpy(&w, s.p + i, 8);
-		h = (h ^ w) * odd;
+	for (size_t i = 0; i + 8 < s.n; i += 8) {
+		h = (h ^ load(s.p + i, 8)) * odd;
 		h ^= h >> 29;
 	}
-	for (w = 0; i < s.n; i++)
-		w = w << 8 | (unsigned char)s.p[i];
-	h = (h ^ w) * odd;
+	/* The last bytes, some of them once more. */
+	if (s.n >= 8)
+		h ^= load(s.p + s.n - 8, 8);
+	else if (s.n >= 4)
+		h ^= load(s.p, 4) << 32 | load(s.p + s.n - 4, 4);
+	else if (s.n > 0)
+		h ^= (uint64_t)(unsigned char)s.p[0] << 16 |
+		     (uint64_t)(unsigned char)s.p[s.n / 2] << 8 | (unsigned char)s.p[s.n - 1];
+	h *= odd;
 	return h ^ h >> 32;
+}
+
+static bool is_seen(const struct decoding *d, uint64_t hash)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < d->names; i++)
+		found |= d->seen[i] == hash;
+	return found;
 }
 
 int32_t decoding_once(struct decoding *d, struct sb_str name)
 {
 	uint64_t hash = hash_of(name);
-	uint64_t found = 0;
+	uint64_t bit = 1ULL << (hash & 63);
 
-	for (uint32_t i = 0; i < d->names; i++)
-		found |= d->seen[i] == hash;
-	if (found)
+	if ((d->filter & bit) && is_seen(d, hash))
 		return decoding_fail(d, SB_E_MALFORMED, name, "is given twice");
 	if (d->names == DECODING_METRICS)
 		return decoding_fail(d, SB_E_RANGE, name, "more than 1024 metrics in one row");
+	d->filter |= bit;
 	d->seen[d->names++] = hash;
 	return 0;
 }
@@ -102,13 +122,6 @@ bool decoding_label(struct sb_json *j, char buf[DECODING_LABEL], struct sb_str *
 	if (!decoding_text(&key, buf, DECODING_LABEL, label))
 		*label = SB_STR("");
 	return true;
-}
-
-bool decoding_is(struct sb_str s, const char *literal)
-{
-	size_t n = strlen(literal);
-
-	return s.n == n && memcmp(s.p, literal, n) == 0;
 }
 
 int32_t decoding_name(struct decoding *d, const size_t *prefix, const struct sb_json_text *key,

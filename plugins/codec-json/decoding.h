@@ -24,7 +24,8 @@ struct decoding {
 	int64_t (*clock)(int32_t clock);
 	uint32_t names;                  /* in seen */
 	uint64_t seen[DECODING_METRICS]; /* hashes of the names of this row */
-	char path[DECODING_NAME];        /* a name that does not stand so in the payload */
+	uint64_t filter; /* a bit per hash: most names are seen to be new without a search */
+	char path[DECODING_NAME]; /* a name that does not stand so in the payload */
 };
 
 /* A value with all that makes it a metric. */
@@ -49,7 +50,11 @@ int32_t decoding_name(struct decoding *d, const size_t *prefix, const struct sb_
                       struct sb_str *out);
 /* As sb_json_key(), with the label as it is meant; empty if it is too long for a label of ours. */
 bool decoding_label(struct sb_json *j, char buf[DECODING_LABEL], struct sb_str *label);
-bool decoding_is(struct sb_str s, const char *literal);
+static inline bool decoding_is(struct sb_str s, const char *literal)
+{
+	return s.n == strlen(literal) && memcmp(s.p, literal, s.n) == 0;
+}
+
 /* A key or short text as it is meant, in buf if it has escapes. False: longer than cap. */
 bool decoding_text(const struct sb_json_text *text, char *buf, size_t cap, struct sb_str *out);
 /* Puts a number or truth into the batch; SB_T_NULL is left out. -ENOBUFS. */

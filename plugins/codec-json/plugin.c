@@ -54,7 +54,7 @@ static int32_t decode(void *self, struct sb_decode *in)
 	d.host = codec->host;
 	d.clock = core->now_ns;
 	d.now_ns = 0;
-	d.names = 0;
+	decoding_row(&d);
 	return is_senml(in->content_type) ? senml_decode(&d) : telemetry_decode(&d);
 }
 

@@ -5,14 +5,12 @@
 /* number * 10^shift, cut off to an integer. */
 static int32_t scaled(const struct sb_number *number, int32_t shift, int64_t *out)
 {
-	__int128 v = (__int128)number->mantissa;
+	uint64_t v = number->mantissa;
 	int32_t exponent = number->exp10 + shift;
 
-	for (; exponent > 0 && v != 0; exponent--) {
-		v *= 10;
-		if (v > INT64_MAX)
+	for (; exponent > 0 && v != 0; exponent--)
+		if (__builtin_mul_overflow(v, (uint64_t)10, &v))
 			return SB_E_RANGE;
-	}
 	for (; exponent < 0 && v != 0; exponent++)
 		v /= 10;
 	if (v > INT64_MAX)

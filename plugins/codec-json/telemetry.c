@@ -12,14 +12,14 @@ struct element {
 	bool has_ts, has_values;
 };
 
-/* A value that is neither object nor array. */
-static int32_t take_scalar(struct decoding *d, struct metric *m)
+/* A value that is neither object nor array; kind is what sb_json_peek() said. */
+static int32_t take_scalar(struct decoding *d, struct metric *m, char kind)
 {
 	struct sb_json_text text;
 	struct sb_number number;
 	bool flag = false;
 
-	switch (sb_json_peek(&d->json)) {
+	switch (kind) {
 	case '0':
 		if (!sb_json_number(&d->json, &number))
 			return decoding_check(d);
@@ -141,10 +141,28 @@ static int32_t take_described(struct decoding *d, struct metric *m)
 		return r;
 	behind = d->json;
 	d->json = value;
-	r = take_scalar(d, m);
+	r = take_scalar(d, m, sb_json_peek(&d->json));
 	if (r == 0)
 		d->json = behind;
 	return r;
+}
+
+static int32_t take_nested(struct decoding *d, int64_t ts_ns, struct sb_str name, int level);
+
+/* Any value; level counts the parts of its name. */
+static int32_t take_metric(struct decoding *d, int64_t ts_ns, struct sb_str name, int level)
+{
+	struct metric m = { .ts_ns = ts_ns, .name = name };
+	int32_t r = decoding_once(d, name);
+	char kind = r < 0 ? 0 : sb_json_peek(&d->json);
+
+	if (r < 0)
+		return r;
+	if (kind != '{')
+		return take_scalar(d, &m, kind);
+	if (is_described(d))
+		return take_described(d, &m);
+	return take_nested(d, ts_ns, name, level);
 }
 
 /* "temp": {"supply": 21} is temp.supply. */
@@ -161,36 +179,11 @@ static int32_t take_nested(struct decoding *d, int64_t ts_ns, struct sb_str name
 		memcpy(d->path, name.p, name.n);
 	sb_json_object(&d->json);
 	while (r == 0 && sb_json_key(&d->json, &key)) {
-		struct metric m = { .ts_ns = ts_ns };
-
 		r = decoding_name(d, &prefix, &key, &sub);
 		if (r == 0)
-			r = decoding_once(d, sub);
-		m.name = sub;
-		if (r < 0)
-			return r;
-		if (sb_json_peek(&d->json) != '{')
-			r = take_scalar(d, &m);
-		else if (is_described(d))
-			r = take_described(d, &m);
-		else
-			r = take_nested(d, ts_ns, sub, level + 1);
+			r = take_metric(d, ts_ns, sub, level + 1);
 	}
 	return r < 0 ? r : decoding_check(d);
-}
-
-static int32_t take_metric(struct decoding *d, int64_t ts_ns, struct sb_str name)
-{
-	struct metric m = { .ts_ns = ts_ns, .name = name };
-	int32_t r = decoding_once(d, name);
-
-	if (r < 0)
-		return r;
-	if (sb_json_peek(&d->json) != '{')
-		return take_scalar(d, &m);
-	if (is_described(d))
-		return take_described(d, &m);
-	return take_nested(d, ts_ns, name, 1);
 }
 
 static int32_t take_ts(struct decoding *d, struct element *e)
@@ -234,7 +227,7 @@ static int32_t take_values(struct decoding *d, struct element *e)
 	while (r == 0 && sb_json_key(&d->json, &key)) {
 		r = decoding_name(d, NULL, &key, &name);
 		if (r == 0)
-			r = take_metric(d, e->ts_ns, name);
+			r = take_metric(d, e->ts_ns, name, 1);
 	}
 	return r < 0 ? r : decoding_check(d);
 }
@@ -251,7 +244,7 @@ static int32_t take_member(struct decoding *d, struct element *e, struct sb_str 
 		return decoding_fail(d, SB_E_MALFORMED, name,
 		                     "write {\"ts\": …, \"values\": {…}} or metrics alone");
 	if (!wraps)
-		return take_metric(d, e->ts_ns, name);
+		return take_metric(d, e->ts_ns, name, 1);
 	return is_ts ? take_ts(d, e) : take_values(d, e);
 }
 

@@ -18,6 +18,8 @@
  *the caller knows what that would mean. */
 #ifndef SIGNALBOX_KIT_JSON_H
 #define SIGNALBOX_KIT_JSON_H
+#include <endian.h>
+
 #include <signalbox/kit/number.h>
 
 #ifdef __cplusplus
@@ -72,8 +74,11 @@ static inline bool sb_json_fail(struct sb_json *j, const char *fault)
 
 static inline void sb_json_space_(struct sb_json *j)
 {
-	while (j->p != j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t'))
-		j->p++;
+	const char *p = j->p;
+
+	while (p != j->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	j->p = p;
 }
 
 /* What stands next: '{', '[', '"', '0' for a number, 't', 'f', 'n'; 0 and a fault if it is no
@@ -85,20 +90,12 @@ static inline char sb_json_peek(struct sb_json *j)
 		sb_json_fail(j, "ends too early");
 		return 0;
 	}
-	switch (*j->p) {
-	case '{':
-	case '[':
-	case '"':
-	case 't':
-	case 'f':
-	case 'n':
+	if (*j->p == '-' || sb_number_is_digit_(*j->p))
+		return '0';
+	if (*j->p && strchr("\"{[tfn", *j->p))
 		return *j->p;
-	default:
-		if (*j->p == '-' || sb_number_is_digit_(*j->p))
-			return '0';
-		sb_json_fail(j, "a value is expected");
-		return 0;
-	}
+	sb_json_fail(j, "a value is expected");
+	return 0;
 }
 
 static inline bool sb_json_enter_(struct sb_json *j, char open, bool object)
@@ -198,19 +195,29 @@ static inline size_t sb_json_escape_(const char *p, const char *end, int32_t *co
 	return 12;
 }
 
-/* Does one of these eight bytes end a run of plain ASCII: quote, backslash, control, 0x80 and
- * above? A false alarm costs a closer look, nothing else. */
-static inline bool sb_json_is_odd_(const char *p)
+/* The bytes from p to the first that is no plain ASCII of a string: quote, backslash, control, 0x80
+ * and above; or to `end`. Eight at a time: a borrow only disturbs what lies behind a byte that was
+ * found. */
+static inline const char *sb_json_plain_(const char *p, const char *end)
 {
 	const uint64_t ones = 0x0101010101010101u;
-	uint64_t w = 0;
-	uint64_t quote = 0;
-	uint64_t slash = 0;
 
-	memcpy(&w, p, sizeof(w));
-	quote = w ^ (ones * '"');
-	slash = w ^ (ones * '\\');
-	return ((quote - ones) | (slash - ones) | (w - ones * 0x20) | w) & (ones * 0x80);
+	for (; end - p >= 8; p += 8) {
+		uint64_t w = 0;
+		uint64_t odd = 0;
+
+		memcpy(&w, p, sizeof(w));
+		w = le64toh(w);
+		odd = (w ^ (ones * '"')) - ones;
+		odd |= (w ^ (ones * '\\')) - ones;
+		odd |= w - ones * 0x20;
+		odd = (odd | w) & (ones * 0x80);
+		if (odd)
+			return p + __builtin_ctzll(odd) / 8;
+	}
+	while (p != end && (unsigned char)(*p - 0x20) < 0x60 && *p != '"' && *p != '\\')
+		p++;
+	return p;
 }
 
 /* One character of a string, not its end. */
@@ -246,11 +253,7 @@ static inline bool sb_json_string(struct sb_json *j, struct sb_json_text *out)
 		return sb_json_fail(j, "a string is expected");
 	out->p = ++j->p;
 	for (;;) {
-		while (j->end - j->p >= 8 && !sb_json_is_odd_(j->p))
-			j->p += 8;
-		while (j->p != j->end && *j->p != '"' && (unsigned char)(*j->p - 0x20) < 0x60 &&
-		       *j->p != '\\')
-			j->p++;
+		j->p = sb_json_plain_(j->p, j->end);
 		if (j->p == j->end)
 			return sb_json_fail(j, "a string does not end");
 		if (*j->p == '"')
@@ -307,14 +310,15 @@ static inline int64_t sb_json_unescape(const struct sb_json_text *text, char *ou
 /* The number that stands next. */
 static inline bool sb_json_number(struct sb_json *j, struct sb_number *out)
 {
-	const char *end = NULL;
+	const char *behind = NULL;
 
-	if (sb_json_peek(j) != '0')
+	sb_json_space_(j);
+	if (j->p == j->end || (*j->p != '-' && !sb_number_is_digit_(*j->p)))
 		return sb_json_fail(j, "a number is expected");
-	end = sb_number_scan(j->p, j->end, out);
-	if (!end)
+	behind = sb_number_scan(j->p, j->end, out);
+	if (!behind)
 		return sb_json_fail(j, "a number is broken");
-	j->p = end;
+	j->p = behind;
 	return true;
 }
 
@@ -370,9 +374,7 @@ static inline bool sb_json_item(struct sb_json *j)
 	return sb_json_next_(j, ']');
 }
 
-/* The key of the object's next member; exactly one value must be read then. False: the object
- * ended, or a fault. */
-static inline bool sb_json_key(struct sb_json *j, struct sb_json_text *key)
+static inline bool sb_json_key_slow_(struct sb_json *j, struct sb_json_text *key)
 {
 	if (!sb_json_next_(j, '}') || !sb_json_string(j, key))
 		return false;
@@ -381,6 +383,28 @@ static inline bool sb_json_key(struct sb_json *j, struct sb_json_text *key)
 		return sb_json_fail(j, "':' is expected");
 	j->p++;
 	return true;
+}
+
+/* The key of the object's next member; exactly one value must be read then. False: the object
+ * ended, or a fault. */
+static inline bool sb_json_key(struct sb_json *j, struct sb_json_text *key)
+{
+	const char *p = j->p;
+	const char *q = NULL;
+
+	/* As programs write it: `,"key":` or `, "key": `, in one go. */
+	if (j->end - p > 2 && *p == ',' && !(j->fresh & 1u << j->depth)) {
+		p += p[1] == ' ' ? 2 : 1;
+		q = *p == '"' ? sb_json_plain_(p + 1, j->end) : j->end;
+		if (j->end - q > 1 && q[0] == '"' && q[1] == ':') {
+			key->p = p + 1;
+			key->n = (size_t)(q - key->p);
+			key->escaped = false;
+			j->p = q + 2;
+			return true;
+		}
+	}
+	return sb_json_key_slow_(j, key);
 }
 
 static inline bool sb_json_skip_one_(struct sb_json *j)

@@ -5,6 +5,7 @@
 #define SIGNALBOX_KIT_NUMBER_H
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,8 @@ static inline const char *sb_number_scan(const char *p, const char *end, struct 
 	size_t digits = 0;
 
 	out->p = begin;
+	out->n = 0;
+	out->exact = false;
 	out->mantissa = 0;
 	out->exp10 = 0;
 	out->integer = true;
@@ -101,19 +104,63 @@ static inline const char *sb_number_scan(const char *p, const char *end, struct 
 	return p;
 }
 
-/* The rare long way, by libc; its thread must use the "C" locale's decimal point. */
-static inline int32_t sb_number_f64_slow_(const struct sb_number *number, double *out)
+/* The long way, by libc; its thread must use the "C" locale's decimal point. */
+static inline int32_t sb_number_by_libc_(const struct sb_number *number, char *text, double *out)
 {
-	char text[SB_NUMBER_MAX + 1];
 	char *end = NULL;
 
-	if (number->n > SB_NUMBER_MAX)
-		return SB_E_RANGE;
 	memcpy(text, number->p, number->n);
 	text[number->n] = 0;
 	*out = strtod(text, &end);
 	return end == text + number->n && !isinf(*out) ? 0 : SB_E_RANGE;
 }
+
+static inline int32_t sb_number_f64_long_(const struct sb_number *number, double *out)
+{
+	char text[SB_NUMBER_MAX + 1];
+
+	return number->n <= SB_NUMBER_MAX ? sb_number_by_libc_(number, text, out) : SB_E_RANGE;
+}
+
+static inline int32_t sb_number_f64_short_(const struct sb_number *number, double *out)
+{
+	char text[48];
+
+	return number->n < sizeof(text) ? sb_number_by_libc_(number, text, out)
+	                                : sb_number_f64_long_(number, out);
+}
+
+#ifdef __SIZEOF_INT128__
+/* 17 digits as programs print doubles, 21.299999999999997: mantissa / 10^-exp10 for 1..19 decimals,
+ * in integers. The quotient has 62 bits or more, and its last bit remembers the remainder, so that
+ * the conversion rounds once and correctly. */
+static inline double sb_number_divide_(uint64_t mantissa, int32_t decimals)
+{
+	__extension__ typedef unsigned __int128 wide;
+	uint64_t divisor = 1;
+	uint64_t quotient = 0;
+	int up = __builtin_clzll(mantissa);
+	int down = 0;
+	wide dividend = (wide)(mantissa << up) << 63;
+
+	while (decimals-- > 0)
+		divisor *= 10;
+	down = __builtin_clzll(divisor);
+	divisor <<= down;
+	quotient = (uint64_t)(dividend / divisor);
+	if (dividend % divisor)
+		quotient |= 1;
+	return ldexp((double)quotient, down - up - 63);
+}
+#else
+static inline double sb_number_divide_(uint64_t mantissa, int32_t decimals)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "%llue-%d", (unsigned long long)mantissa, (int)decimals);
+	return strtod(text, NULL);
+}
+#endif
 
 /* The double nearest to the number; SB_E_RANGE if that is an infinity. */
 static inline int32_t sb_number_f64(const struct sb_number *number, double *out)
@@ -124,9 +171,15 @@ static inline int32_t sb_number_f64(const struct sb_number *number, double *out)
 		                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 	double v = 0;
 
-	if (!number->exact || number->mantissa > 1ULL << 53 || number->exp10 > 22 ||
-	    number->exp10 < -22)
-		return sb_number_f64_slow_(number, out);
+	if (!number->exact || number->exp10 > 22 || number->exp10 < -22)
+		return sb_number_f64_short_(number, out);
+	if (number->mantissa > 1ULL << 53) {
+		if (number->exp10 >= 0 || number->exp10 < -19)
+			return sb_number_f64_short_(number, out);
+		v = sb_number_divide_(number->mantissa, -number->exp10);
+		*out = number->negative ? -v : v;
+		return 0;
+	}
 	v = (double)number->mantissa;
 	v = number->exp10 < 0 ? v / tens[-number->exp10] : v * tens[number->exp10];
 	*out = number->negative ? -v : v;
