@@ -1,0 +1,127 @@
+/* user …: people and integrations. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/prompt.h"
+#include "cli/show.h"
+
+static int user_list(struct cli *cli)
+{
+	json_t *answer = NULL;
+	int r = cli_call(cli, "user.list", NULL, &answer);
+	const json_t *users = json_object_get(answer, "users");
+	struct show t;
+
+	if (r == CLI_OK && cli->json) {
+		show_lines(users);
+	} else if (r == CLI_OK) {
+		show_begin(&t, "NAME ROLE DISABLED MUST-CHANGE CREATED");
+		for (size_t i = 0; i < json_array_size(users); i++) {
+			const json_t *u = json_array_get(users, i);
+
+			show_value(&t, json_object_get(u, "name"));
+			show_value(&t, json_object_get(u, "role"));
+			show_value(&t, json_object_get(u, "disabled"));
+			show_value(&t, json_object_get(u, "must_change"));
+			show_time(&t, json_object_get(u, "created"));
+		}
+		show_end(&t);
+	}
+	json_decref(answer);
+	return r;
+}
+
+static int change(struct cli *cli, const char *method, json_t *params, const char *done)
+{
+	json_t *answer = NULL;
+	int r = cli_call(cli, method, params, &answer);
+
+	if (r == CLI_OK && cli->json)
+		show_json(answer);
+	else if (r == CLI_OK)
+		puts(done);
+	json_decref(answer);
+	return r;
+}
+
+static const struct cli_option user_options[] = {
+	{ "role", "ROLE", "viewer, operator or admin" },
+	{ "ask-password", NULL, "asks for a password, or reads a line of standard input" },
+	{ "disable", NULL, "may not log in (update)" },
+	{ "enable", NULL, "may log in again (update)" },
+	{ NULL, NULL, NULL },
+};
+
+static int user_create(struct cli *cli)
+{
+	const char *role = cli_option(cli, "role", 0);
+	char password[300], done[400];
+	bool ask = cli_option(cli, "ask-password", 0) != NULL;
+
+	if (!ask)
+		prompt_random(password);
+	else if (prompt_secret("password", password, sizeof(password)) < 0)
+		return cli_usage(cli, "no password was given");
+	snprintf(done, sizeof(done), ask ? "created" : "created; first password: %s", password);
+	return change(cli, "user.create",
+	              json_pack("{s:s, s:s, s:s}", "name", cli->args[0], "password", password,
+	                        "role", role ? role : "viewer"),
+	              done);
+}
+
+static int user_update(struct cli *cli)
+{
+	const char *role = cli_option(cli, "role", 0);
+	json_t *params = json_pack("{s:s}", "name", cli->args[0]);
+	char password[300];
+
+	if (role)
+		json_object_set_new(params, "role", json_string(role));
+	if (cli_option(cli, "disable", 0) || cli_option(cli, "enable", 0))
+		json_object_set_new(params, "disabled",
+		                    json_boolean(cli_option(cli, "disable", 0) != NULL));
+	if (cli_option(cli, "ask-password", 0) &&
+	    prompt_secret("password", password, sizeof(password)) == 0)
+		json_object_set_new(params, "password", json_string(password));
+	return change(cli, "user.update", params, "updated");
+}
+
+static int user_reset(struct cli *cli)
+{
+	char password[21], done[100];
+
+	prompt_random(password);
+	snprintf(done, sizeof(done), "new one-time password: %s", password);
+	return change(cli, "user.update",
+	              json_pack("{s:s, s:s}", "name", cli->args[0], "password", password), done);
+}
+
+static int user_remove(struct cli *cli)
+{
+	return change(cli, "user.remove", json_pack("{s:s}", "name", cli->args[0]), "removed");
+}
+
+static int user_password(struct cli *cli)
+{
+	char old[300], fresh[300];
+
+	if (prompt_secret("present password", old, sizeof(old)) < 0 ||
+	    prompt_secret("new password", fresh, sizeof(fresh)) < 0)
+		return cli_usage(cli, "no password was given");
+	return change(cli, "user.password", json_pack("{s:s, s:s}", "old", old, "new", fresh),
+	              "changed; other tokens of yours have ended, log in again");
+}
+
+const struct command user_commands[] = {
+	{ "user list", "", "All users.", NULL, user_list, 0, 0 },
+	{ "user create", "NAME", "Makes a user with a random first password.", user_options,
+	  user_create, 1, 1 },
+	{ "user update", "NAME", "Role, password, may log in or not.", user_options, user_update, 1,
+	  1 },
+	{ "user reset", "NAME", "Gives a user a new one-time password.", NULL, user_reset, 1, 1 },
+	{ "user remove", "NAME", "Removes a user; the last admin stays.", NULL, user_remove, 1, 1 },
+	{ "user password", "", "Changes one's own password.", NULL, user_password, 0, 0 },
+	{ 0 },
+};
