@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 static void copy(char *to, size_t cap, struct sb_str s)
 {
 	(void)snprintf(to, cap, "%.*s", (int)s.n, s.n ? s.p : "");
@@ -157,4 +159,28 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 void fake_remove_dir(const char *dir)
 {
 	(void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- a full disk: below SQLite, above the kernel */
+
+static int64_t room = INT64_MAX;
+
+static ssize_t write_some(int fd, const void *p, size_t n, off_t at)
+{
+	if (room < (int64_t)n) {
+		errno = ENOSPC;
+		return -1;
+	}
+	if (room != INT64_MAX)
+		room -= (int64_t)n;
+	return pwrite(fd, p, n, at);
+}
+
+void fake_disk_room(int64_t bytes)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	room = bytes;
+	(void)vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)write_some);
+	(void)vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)write_some);
 }

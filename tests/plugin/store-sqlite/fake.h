@@ -30,6 +30,9 @@ int32_t fake_start(struct instance *in, uint32_t index, const char *dir);
 void fake_end(struct instance *in);
 void fake_tick(struct instance *in, uint32_t times);
 
+/* From now on, SQLite's writes beyond so many bytes find the disk full; INT64_MAX: it is not. */
+void fake_disk_room(int64_t bytes);
+
 static inline struct sb_str fake_str(const char *s)
 {
 	return sb_str_of(s, strlen(s));

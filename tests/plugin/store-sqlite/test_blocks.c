@@ -108,7 +108,7 @@ static void a_range_takes_every_chunk_that_reaches_into_it(void **state)
 
 static void times_are_exact_before_1970_and_within_one_millisecond_too(void **state)
 {
-	struct piece pieces[1000];
+	static struct piece pieces[1000];
 
 	(void)state;
 	for (uint32_t i = 0; i < 1000; i++)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,7 +118,7 @@ static void after_kill_9_every_written_block_is_whole_and_nothing_is_left_over(v
 static void cut_and_foreign_files_are_set_aside_and_the_rest_is_served(void **state)
 {
 	char path[400];
-	char junk[20000];
+	static char junk[20000];
 	char foreign[460];
 	FILE *f;
 
@@ -196,7 +195,7 @@ static void every_cut_and_every_flipped_bit_is_survived(void **state)
 
 static void a_broken_page_costs_what_is_on_it_and_is_reported(void **state)
 {
-	char junk[16384];
+	static char junk[16384];
 	char path[400];
 
 	(void)state;
@@ -230,18 +229,15 @@ static void a_block_of_a_newer_version_stops_the_start(void **state)
 
 static void a_full_disk_leaves_the_old_blocks_and_no_remains(void **state)
 {
-	struct rlimit old;
-	struct rlimit small;
 	char path[400];
 
 	(void)state;
 	assert_int_equal(write_nr(0), 0);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	small = (struct rlimit){ 65536, old.rlim_max };
-	(void)signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(write_nr(1), -ENOSPC);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	for (int64_t room = 0; room < 4 * 65536; room += 65536) {
+		fake_disk_room(room);
+		assert_int_equal(write_nr(1), -ENOSPC);
+	}
+	fake_disk_room(INT64_MAX);
 	assert_int_equal(in.host.health, SB_HEALTH_DOWN);
 	assert_int_equal(blocks_files(dir, ".tmp", path), 0);
 	assert_int_equal(scan(), 0);
