@@ -28,7 +28,7 @@ uint8_t value_type(const struct value_spec *spec)
 static uint16_t register_at(const struct value_spec *spec, const uint16_t *registers, unsigned i)
 {
 	uint16_t r = registers[spec->word_swap ? spec->size - 1u - i : i];
-	return spec->byte_swap ? (uint16_t)(r << 8 | r >> 8) : r;
+	return spec->byte_swap ? __builtin_bswap16(r) : r;
 }
 
 /* Most significant register first, whatever the device does. */

@@ -13,7 +13,8 @@
 void server_init(struct server *s, int start, int n)
 {
 	memset(s, 0, sizeof(*s));
-	s->listener = s->client = -1;
+	s->listener = -1;
+	s->client = -1;
 	s->bus = modbus_new_tcp("127.0.0.1", 1502);
 	s->map = modbus_mapping_new_start_address((unsigned)start, (unsigned)n, (unsigned)start,
 	                                          (unsigned)n, (unsigned)start, (unsigned)n,
