@@ -48,9 +48,9 @@ void chunk_writer_fini(struct chunk_writer *w)
 	w->blob_bytes = 0;
 }
 
-bool chunk_writer_full(const struct chunk_writer *w)
+bool chunk_writer_room(const struct chunk_writer *w, uint32_t rows)
 {
-	return w->n == CHUNK_ROWS || w->blob_bytes >= CHUNK_BLOB_BYTES;
+	return w->n + rows <= CHUNK_ROWS && w->blob_bytes < CHUNK_BLOB_BYTES;
 }
 
 static int value_add(struct chunk_writer *w, const struct row_value *v)
@@ -285,7 +285,7 @@ int chunk_times(const struct chunk *ch, int64_t *ts)
 	if (r < 0)
 		return r;
 	for (uint32_t i = 1; i < ch->rows; i++)
-		if (ts[i] <= ts[i - 1])
+		if (ts[i] < ts[i - 1])
 			return SB_E_CORRUPT;
 	return ts[0] == ch->t_min && ts[ch->rows - 1] == ch->t_max ? 0 : SB_E_CORRUPT;
 }

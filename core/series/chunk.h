@@ -15,7 +15,7 @@ struct buffer;
 #define CHUNK_ROWS       480
 #define CHUNK_BLOB_BYTES (64 * 1024) /* texts beyond this end a chunk */
 
-/* ---- writing: rows in ascending order of time, no time twice */
+/* ---- writing: rows in order of time; rows of one time have no column in common */
 struct chunk_writer { /* zero: empty */
 	uint32_t n;
 	size_t blob_bytes;
@@ -25,7 +25,7 @@ struct chunk_writer { /* zero: empty */
 };
 
 void chunk_writer_fini(struct chunk_writer *w);
-bool chunk_writer_full(const struct chunk_writer *w);
+bool chunk_writer_room(const struct chunk_writer *w, uint32_t rows); /* for so many more? */
 /* Blobs are borrowed until the chunk is written. A value of another type than its column has is
  * left out: SB_E_TYPE, the rest of the row is taken. */
 int chunk_writer_add(struct chunk_writer *w, const struct row *row);

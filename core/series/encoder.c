@@ -81,36 +81,49 @@ struct encoder *encoder_free(struct encoder *e)
 	return NULL;
 }
 
-/* newer over older, into newer. */
-static void row_over(struct row *newer, const struct row *older)
+static uint64_t columns_of(const struct row *row)
 {
-	struct row_value merged[ROW_COLUMNS_MAX];
-	uint16_t n = 0, i = 0, k = 0;
-	while (n < ROW_COLUMNS_MAX && (i < newer->n || k < older->n)) {
-		if (k == older->n ||
-		    (i < newer->n && newer->values[i].column <= older->values[k].column)) {
-			k = (uint16_t)(k + (k < older->n &&
-			                    newer->values[i].column == older->values[k].column));
-			merged[n++] = newer->values[i++];
-		} else {
-			merged[n++] = older->values[k++];
-		}
-	}
-	memcpy(newer->values, merged, n * sizeof(merged[0]));
-	newer->n = n;
+	uint64_t columns = 0;
+	for (uint16_t i = 0; i < row->n; i++)
+		columns |= 1ULL << row->values[i].column;
+	return columns;
 }
 
-/* The next row of the stream, of all that have its time. */
-static void row_next(struct encoder *e)
+/* Rows of the next time, from the newest to the oldest: what is left of each. Returns how many rows
+ * of the stream that was. */
+static size_t time_next(struct encoder *e)
 {
-	const struct generation_rows *rows = &e->rows;
-	int64_t ts = rows->p[e->next_row].ts_ns;
-	generation_get(e->g, rows->p[e->next_row++].at, &e->row);
-	while (e->next_row < rows->n && rows->p[e->next_row].ts_ns == ts) {
-		generation_get(e->g, rows->p[e->next_row++].at, &e->other);
-		row_over(&e->other, &e->row);
-		e->row = e->other;
+	const struct generation_row *p = e->rows.p + e->next_row;
+	size_t n = 1;
+	uint64_t seen = 0;
+	while (e->next_row + n < e->rows.n && p[n].ts_ns == p[0].ts_ns)
+		n++;
+	e->n_kept = 0;
+	for (size_t i = n; i > 0 && e->n_kept < ROW_COLUMNS_MAX; i--) {
+		generation_get(e->g, p[i - 1].at, &e->row);
+		uint64_t columns = columns_of(&e->row) & ~seen;
+		if (columns)
+			e->kept[e->n_kept++] = (struct encoder_kept){ p[i - 1].at, columns };
+		seen |= columns;
 	}
+	return n;
+}
+
+static int kept_add(struct encoder *e)
+{
+	for (uint32_t k = e->n_kept; k > 0; k--) {
+		struct row *row = &e->row;
+		uint16_t n = 0;
+		generation_get(e->g, e->kept[k - 1].at, row);
+		for (uint16_t i = 0; i < row->n; i++)
+			if (e->kept[k - 1].columns >> row->values[i].column & 1)
+				row->values[n++] = row->values[i];
+		row->n = n;
+		int r = chunk_writer_add(&e->writer, row);
+		if (r < 0 && r != SB_E_TYPE)
+			return r;
+	}
+	return 0;
 }
 
 static int stream_next(struct encoder *e)
@@ -122,20 +135,34 @@ static int stream_next(struct encoder *e)
 	                         month_last(item->month), &e->rows);
 }
 
+/* Rows of one time stay together, so that no two chunks of a stream begin at the same. */
+static int chunk_fill(struct encoder *e)
+{
+	while (e->next_row < e->rows.n) {
+		size_t n = time_next(e);
+		if (!chunk_writer_room(&e->writer, e->n_kept))
+			return 0;
+		int r = kept_add(e);
+		if (r < 0)
+			return r;
+		e->next_row += n;
+	}
+	return 0;
+}
+
 static int32_t chunk_next(void *ud, struct sb_chunk *out)
 {
 	struct encoder *e = ud;
-	while (e->next_row == e->rows.n) {
-		if (e->at == e->end)
-			return 0;
-		int r = stream_next(e);
+	while (e->writer.n == 0) {
+		int r = 0;
+		if (e->next_row == e->rows.n) {
+			if (e->at == e->end)
+				return 0;
+			r = stream_next(e);
+		}
+		if (r >= 0)
+			r = chunk_fill(e);
 		if (r < 0)
-			return r;
-	}
-	while (e->next_row < e->rows.n && !chunk_writer_full(&e->writer)) {
-		row_next(e);
-		int r = chunk_writer_add(&e->writer, &e->row);
-		if (r < 0 && r != SB_E_TYPE)
 			return r;
 	}
 	out->stream = e->items[e->at - 1].stream;

@@ -18,6 +18,11 @@ struct encoder_item { /* a stream has rows in a month */
 	uint32_t stream;
 };
 
+struct encoder_kept { /* a row that has values nobody wrote over */
+	uint32_t at;
+	uint64_t columns;
+};
+
 struct encoder {
 	const struct generation *g; /* borrowed */
 	struct encoder_item *items; /* by month, then stream */
@@ -27,7 +32,9 @@ struct encoder {
 	struct generation_rows rows; /* of the present stream and month */
 	size_t next_row;
 	struct chunk_writer writer;
-	struct row row, other;
+	struct encoder_kept kept[ROW_COLUMNS_MAX]; /* rows of one time, the newest first */
+	uint32_t n_kept;
+	struct row row;
 	struct buffer bytes;
 };
 

@@ -1,8 +1,11 @@
 #define LOG_MODULE "feed"
 #include "series/feed.h"
 
+#include <time.h>
+
 #include <signalbox/error.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "journal/journal.h"
 #include "model/record.h"
@@ -10,7 +13,8 @@
 #include "series/points.h"
 #include "series/series.h"
 
-#define CATCH_UP_TURN 256 /* records */
+#define CATCH_UP_TURN 256  /* records */
+#define AGAIN_MOST    1000 /* times the journal may not know yet what it told us to be durable */
 
 int feed_init(struct feed *f, struct journal *journal, struct latest *latest)
 {
@@ -95,14 +99,31 @@ static void commit_tell(struct feed *f, const struct journal_commit *commit)
 	turn_tell(f);
 }
 
+static void wait_a_little(struct feed *f)
+{
+	struct timespec until;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 10 * NS_PER_MS;
+	until.tv_sec += until.tv_nsec / NS_PER_S;
+	until.tv_nsec %= NS_PER_S;
+	pthread_mutex_lock(&f->lock);
+	if (!f->stop)
+		(void)pthread_cond_timedwait(&f->wake, &f->lock, &until);
+	pthread_mutex_unlock(&f->lock);
+}
+
 /* From the journal up to the record `until`. */
 static int cursor_tell(struct feed *f, struct journal_cursor *c, uint64_t until)
 {
 	uint64_t seq;
 	struct sb_bytes payload;
-	uint32_t turn = 0;
+	uint32_t turn = 0, again = 0;
 	while (f->seq_out < until && !f->stop) {
 		int r = journal_cursor_next(c, &seq, &payload);
+		if (r == SB_AGAIN && ++again < AGAIN_MOST) {
+			wait_a_little(f);
+			continue;
+		}
 		if (r)
 			return r;
 		rows_tell(f, seq, payload, true);

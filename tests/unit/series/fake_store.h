@@ -1,0 +1,195 @@
+/* A store instance in memory, on the thread that posts to it: blocks stay as they were given. It
+ * can be told to fail, and chunks can be damaged. */
+#pragma once
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <signalbox/kinds.h>
+
+#include "host/host.h"
+#include "host/instance.h"
+
+struct fake_chunk {
+	struct sb_chunk c;
+	uint64_t seq;
+	size_t order;
+};
+
+struct fake_store {
+	pthread_mutex_t lock;
+	struct fake_chunk *at;
+	size_t n, cap;
+	uint64_t blocks, seq_max;
+	int64_t t_min, t_max;
+	int fail_after;   /* >= 0: so many blocks work, then none */
+	uint32_t scanned; /* chunks given to scans */
+};
+
+static struct fake_store fake_store = { .lock = PTHREAD_MUTEX_INITIALIZER, .fail_after = -1 };
+
+struct instance {
+	int unused;
+};
+static struct instance fake_instance;
+
+static inline void fake_store_reset(void)
+{
+	for (size_t i = 0; i < fake_store.n; i++)
+		free((void *)(uintptr_t)fake_store.at[i].c.data.p);
+	free(fake_store.at);
+	fake_store = (struct fake_store){ .lock = PTHREAD_MUTEX_INITIALIZER, .fail_after = -1 };
+}
+
+static inline void fake_chunk_push(const struct sb_chunk *c, uint64_t seq)
+{
+	if (fake_store.n == fake_store.cap) {
+		fake_store.cap = 2 * fake_store.cap + 64;
+		fake_store.at = realloc(fake_store.at, fake_store.cap * sizeof(*fake_store.at));
+	}
+	struct fake_chunk *f = &fake_store.at[fake_store.n++];
+	uint8_t *copy = malloc(c->data.n);
+	memcpy(copy, c->data.p, c->data.n);
+	*f = (struct fake_chunk){ *c, seq, fake_store.n };
+	f->c.data.p = copy;
+}
+
+static inline int32_t fake_write_block(void *self, const struct sb_block *b, sb_store_done_fn done,
+                                       void *ud)
+{
+	struct sb_chunk c;
+	int r;
+	(void)self;
+	pthread_mutex_lock(&fake_store.lock);
+	size_t before = fake_store.n;
+	uint32_t stream = 0;
+	int64_t t = 0;
+	while ((r = b->next(b->ud, &c)) > 0) {
+		if (c.stream < stream || (c.stream == stream && c.t_min_ns <= t) ||
+		    c.t_min_ns < b->t_min_ns || c.t_max_ns > b->t_max_ns)
+			abort(); /* not in the order the contract asks for */
+		stream = c.stream;
+		t = c.t_max_ns;
+		fake_chunk_push(&c, b->seq_max);
+	}
+	if (fake_store.fail_after == 0)
+		r = -EIO;
+	if (fake_store.fail_after > 0)
+		fake_store.fail_after--;
+	if (r < 0) {
+		while (fake_store.n > before)
+			free((void *)(uintptr_t)fake_store.at[--fake_store.n].c.data.p);
+	} else {
+		fake_store.t_min = fake_store.blocks && fake_store.t_min < b->t_min_ns
+		                           ? fake_store.t_min
+		                           : b->t_min_ns;
+		fake_store.t_max = fake_store.blocks && fake_store.t_max > b->t_max_ns
+		                           ? fake_store.t_max
+		                           : b->t_max_ns;
+		fake_store.blocks++;
+	}
+	pthread_mutex_unlock(&fake_store.lock);
+	done(ud, r);
+	return r;
+}
+
+static inline int fake_chunk_compare(const void *a, const void *b)
+{
+	const struct fake_chunk *x = a, *y = b;
+	if (x->c.stream != y->c.stream)
+		return x->c.stream < y->c.stream ? -1 : 1;
+	if (x->c.t_min_ns != y->c.t_min_ns)
+		return x->c.t_min_ns < y->c.t_min_ns ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+static inline bool fake_wanted(const struct sb_scan *scan, const struct sb_chunk *c)
+{
+	if (c->t_max_ns < scan->from_ns || c->t_min_ns >= scan->to_ns)
+		return false;
+	for (uint32_t i = 0; i < scan->n_streams; i++)
+		if (scan->streams[i] == c->stream)
+			return true;
+	return false;
+}
+
+static inline int32_t fake_scan(void *self, const struct sb_scan *scan, sb_chunk_fn fn, void *ud)
+{
+	(void)self;
+	pthread_mutex_lock(&fake_store.lock);
+	size_t n = fake_store.n;
+	struct fake_chunk *copy = malloc((n + 1) * sizeof(*copy));
+	if (n)
+		memcpy(copy, fake_store.at, n * sizeof(*copy));
+	pthread_mutex_unlock(&fake_store.lock);
+	qsort(copy, n, sizeof(*copy), fake_chunk_compare);
+	int r = 0;
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		if (!fake_wanted(scan, &copy[i].c))
+			continue;
+		fake_store.scanned++;
+		r = fn(ud, &copy[i].c, copy[i].seq);
+	}
+	free(copy);
+	return r < 0 ? r : 0;
+}
+
+static inline int32_t fake_stats(void *self, struct sb_store_stats *out)
+{
+	(void)self;
+	pthread_mutex_lock(&fake_store.lock);
+	out->blocks = fake_store.blocks;
+	out->t_min_ns = fake_store.t_min;
+	out->t_max_ns = fake_store.t_max;
+	pthread_mutex_unlock(&fake_store.lock);
+	return 0;
+}
+
+static const struct sb_store fake_store_table = { .size = sizeof(struct sb_store),
+	                                          .write_block = fake_write_block,
+	                                          .scan = fake_scan,
+	                                          .stats = fake_stats };
+
+struct instance *host_instance(struct host *host, const char *kind, size_t index)
+{
+	(void)host;
+	return strcmp(kind, "sb.store/1") == 0 && index == 0 ? &fake_instance : NULL;
+}
+
+const void *instance_ext(const struct instance *in, const char *id)
+{
+	(void)in;
+	(void)id;
+	return &fake_store_table;
+}
+
+void *instance_self(const struct instance *in)
+{
+	(void)in;
+	return &fake_store;
+}
+
+enum instance_state instance_state(const struct instance *in)
+{
+	(void)in;
+	return INSTANCE_RUNNING;
+}
+
+int instance_post(struct instance *in, void (*fn)(void *ud), void *ud)
+{
+	(void)in;
+	fn(ud);
+	return 0;
+}
+
+void frame_enter(struct frame *f, struct instance *in, const char *function)
+{
+	(void)f;
+	(void)in;
+	(void)function;
+}
+
+void frame_leave(struct frame *f)
+{
+	(void)f;
+}
