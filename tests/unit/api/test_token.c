@@ -1,5 +1,5 @@
-#include <jansson.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
