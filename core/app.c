@@ -1,1 +1,320 @@
-/* Puts the folders together. */
+#define LOG_MODULE "app"
+#include "app.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "api/api.h"
+#include "args.h"
+#include "base/conf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/own.h"
+#include "base/stream.h"
+#include "host/docs.h"
+#include "host/host.h"
+#include "ingest/ingest.h"
+#include "journal/journal.h"
+#include "registry/registry.h"
+#include "registry/users.h"
+#include "run.h"
+#include "series/catalog.h"
+#include "series/series.h"
+#include "version.h"
+
+#define SPARE_DESCRIPTORS 1024 /* files, WebSocket clients, plugins */
+
+static int conf_read(struct app *app, const struct args *args)
+{
+	int r = conf_new(&app->conf);
+	if (r == 0 && args->config)
+		r = conf_load(app->conf, args->config);
+	for (size_t i = 0; r == 0 && i < args->n_sets; i++)
+		r = conf_set(app->conf, args->sets[i]);
+	if (r == 0)
+		r = settings_fill(&app->settings, app->conf);
+	return r;
+}
+
+/* Where things lie when the program runs from its build directory, else where they were installed.
+ */
+static char *find_dir(const char *wanted, const char *beside, const char *installed)
+{
+	char exe[PATH_MAX];
+	char path[PATH_MAX + 64];
+	struct stat st;
+	ssize_t n;
+
+	if (*wanted)
+		return strdup(wanted);
+	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	if (n > 0) {
+		exe[n] = '\0';
+		char *slash = strrchr(exe, '/');
+		if (slash)
+			*slash = '\0';
+		(void)snprintf(path, sizeof(path), "%s/../%s", exe, beside);
+		if (stat(path, &st) == 0)
+			return realpath(path, NULL);
+	}
+	return strdup(installed);
+}
+
+static int data_open(struct app *app, const char *data)
+{
+	_own_(freep) char *lock = NULL;
+	pid_t pid = 0;
+	int r = file_make_dir(data, 0700);
+
+	if (r < 0)
+		return log_error(r, "cannot make the data directory %s", data);
+	app->data = realpath(data, NULL);
+	if (!app->data || asprintf(&lock, "%s/lock", app->data) < 0 ||
+	    asprintf(&app->journal_dir, "%s/journal", app->data) < 0)
+		return log_error(-ENOMEM, "cannot open the data directory %s", data);
+	r = file_lock(lock, &app->lock_fd, &pid);
+	if (r == -EWOULDBLOCK)
+		return log_error(
+			       0,
+			       "data directory %s is in use by process %d: stop it, or give another --data",
+			       app->data, (int)pid),
+		       r;
+	if (r < 0)
+		return log_error(r, "cannot lock %s", lock);
+	r = file_make_dir(app->journal_dir, 0700);
+	if (r < 0)
+		return log_error(r, "cannot make %s", app->journal_dir);
+	return 0;
+}
+
+/* Descriptor tables of libraries follow the limit, so it is set to what the configuration needs. */
+static void descriptors_limit(const struct settings *s)
+{
+	struct rlimit limit;
+	rlim_t need = (rlim_t)(s->io_max_connections + s->http_max_clients) + SPARE_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (need > limit.rlim_max) {
+		log_warn(0, "only %llu descriptors allowed, %llu wanted: fewer devices can connect",
+		         (unsigned long long)limit.rlim_max, (unsigned long long)need);
+		need = limit.rlim_max;
+	}
+	limit.rlim_cur = need;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
+	       strncmp(address, "localhost:", 10) == 0;
+}
+
+static int journal_define_record(void *ud, struct sb_bytes record)
+{
+	struct app *app = ud;
+	return journal_define(app->journal, record);
+}
+
+/* Registered devices and their counters are on disk before the journal may forget them. */
+static int before_checkpoint(void *ud)
+{
+	struct app *app = ud;
+	return registry_save(app->registry);
+}
+
+static void journal_committed(void *ud, struct journal_commit *commit)
+{
+	struct app *app = ud;
+	series_db_commit(app->series, commit);
+}
+
+static void journal_health(void *ud, enum journal_health health, int r)
+{
+	struct app *app = ud;
+
+	(void)app;
+	if (health == JOURNAL_OK)
+		log_info("storage works again: messages are acknowledged");
+	else
+		log_error(r, "storage is degraded: nothing is acknowledged until it works again; "
+		             "devices keep their data; free space or replace the disk");
+}
+
+static int storage_new(struct app *app)
+{
+	const struct settings *s = &app->settings;
+	int r = journal_new(&app->journal, &(struct journal_config){
+						   .dir = app->journal_dir,
+						   .segment_bytes = s->journal_segment,
+						   .linger_max_ns = s->journal_linger,
+						   .spare_segments = 2,
+						   .committed = journal_committed,
+						   .health_changed = journal_health,
+						   .ud = app,
+					   });
+	if (r == 0)
+		r = catalog_new(&app->catalog, journal_define_record, app);
+	if (r == 0)
+		r = series_db_new(&app->series, &(struct series_config){
+							.catalog = app->catalog,
+							.journal = app->journal,
+							.docs = app->docs,
+							.host = app->host,
+							.head_max_bytes = s->series_head_max,
+							.flush_every_ns = s->series_flush_every,
+							.retention_class = s->series_class,
+							.before_checkpoint = before_checkpoint,
+							.ud = app,
+						});
+	return r;
+}
+
+static int registry_new_all(struct app *app)
+{
+	const struct settings *s = &app->settings;
+	int r = registry_new(&app->registry,
+	                     &(struct registry_config){
+				     .catalog = app->catalog,
+				     .docs = app->docs,
+				     .host = app->host,
+				     .provisioning = (enum provisioning)s->provisioning,
+				     .max_devices = (uint32_t)s->provisioning_max_devices,
+				     .define = journal_define_record,
+				     .ud = app,
+			     });
+	if (r == 0)
+		r = users_new(&app->users, app->docs);
+	if (r == 0)
+		r = ingest_new(&app->ingest,
+		               &(struct ingest_config){
+				       .host = app->host,
+				       .journal = app->journal,
+				       .registry = app->registry,
+				       .catalog = app->catalog,
+				       .max_series_per_device = (uint32_t)s->ingest_max_series,
+				       .max_payload_bytes = (uint32_t)s->ingest_max_payload,
+				       .max_messages_per_second = (double)s->ingest_rate,
+				       .burst_messages = (uint32_t)s->ingest_burst,
+				       .ring_bytes = 4 << 20,
+			       });
+	return r;
+}
+
+static int host_new_all(struct app *app)
+{
+	const struct settings *s = &app->settings;
+	int r = 0;
+
+	app->plugin_dir = find_dir(s->plugins_dir, "plugins", SIGNALBOX_PLUGIN_DIR);
+	app->console_dir = find_dir(s->http_console, "web/console", SIGNALBOX_CONSOLE_DIR);
+	if (!app->plugin_dir || !app->console_dir)
+		return -ENOMEM;
+	if (*s->tls_cert)
+		r = tls_new(&app->tls, s->tls_cert, s->tls_key);
+	if (r < 0)
+		return r;
+	r = host_new(&app->host,
+	             &(struct host_config){
+			     .plugin_dirs = (const char *const[]){ app->plugin_dir, NULL },
+			     .data_dir = app->data,
+			     .io_threads = (uint32_t)s->io_threads,
+			     .max_conns = (uint32_t)s->io_max_connections,
+			     .tls = app->tls,
+		     });
+	if (r == 0)
+		r = docs_new(&app->docs, app->host);
+	return r;
+}
+
+static int api_new_all(struct app *app)
+{
+	const struct settings *s = &app->settings;
+
+	if (!is_loopback(s->http_listen) && !*s->tls_cert && !s->http_insecure)
+		return log_error(
+			-EINVAL,
+			"http.listen = %s is open to other machines without TLS: set "
+			"tls.certificate and tls.key, or http.insecure = yes behind a proxy",
+			s->http_listen);
+	return api_new(&app->api, &(struct api_config){
+					  .data_dir = app->data,
+					  .listen = s->http_listen,
+					  .console_dir = app->console_dir,
+					  .tls_cert = *s->tls_cert ? s->tls_cert : NULL,
+					  .tls_key = *s->tls_key ? s->tls_key : NULL,
+					  .origins = s->http_origins,
+					  .max_clients = (uint32_t)s->http_max_clients,
+					  .provisioning = s->provisioning,
+					  .host = app->host,
+					  .docs = app->docs,
+					  .journal = app->journal,
+					  .catalog = app->catalog,
+					  .series = app->series,
+					  .registry = app->registry,
+					  .users = app->users,
+					  .ingest = app->ingest,
+				  });
+}
+
+int app_init(struct app *app, const struct args *args)
+{
+	int r;
+
+	log_init(LOG_LEVEL_INFO);
+	(void)mallopt(M_ARENA_MAX,
+	              2); /* many threads, little memory: sixteen arenas would sit idle */
+	r = conf_read(app, args);
+	if (r < 0)
+		return r;
+	if (args->check) {
+		(void)puts("configuration is good");
+		return APP_DONE;
+	}
+	log_init((enum log_level)app->settings.log_level);
+	descriptors_limit(&app->settings);
+	r = run_block_signals();
+	if (r == 0)
+		r = data_open(app, args->data);
+	if (r == 0)
+		r = loop_new(&app->loop, "main");
+	if (r == 0)
+		r = host_new_all(app);
+	if (r == 0)
+		r = storage_new(app);
+	if (r == 0)
+		r = registry_new_all(app);
+	if (r == 0)
+		r = api_new_all(app);
+	return r;
+}
+
+void app_fini(struct app *app)
+{
+	api_free(app->api);
+	journal_free(app->journal);
+	host_free(app->host);
+	ingest_free(app->ingest);
+	series_db_free(app->series);
+	users_free(app->users);
+	registry_free(app->registry);
+	catalog_free(app->catalog);
+	docs_free(app->docs);
+	tls_free(app->tls);
+	loop_free(app->loop);
+	conf_free(app->conf);
+	settings_fini(&app->settings);
+	free(app->plugin_dir);
+	free(app->console_dir);
+	free(app->journal_dir);
+	free(app->data);
+	closep(&app->lock_fd);
+	*app = APP_NULL;
+}

@@ -1,4 +1,21 @@
-int main(void)
+#include <errno.h>
+#include <stdlib.h>
+
+#include "app.h"
+#include "args.h"
+
+int main(int argc, char **argv)
 {
-	return 0;
+	struct app app = APP_NULL;
+	struct args args;
+	int r = args_parse(&args, argc, argv);
+
+	if (r == 0)
+		r = app_init(&app, &args);
+	if (r == 0)
+		r = app_run(&app);
+	app_fini(&app);
+	if (r == -EINVAL)
+		return 2;
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

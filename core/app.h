@@ -1,0 +1,45 @@
+/* The platform put together: which part starts after which, and ends before which. */
+#pragma once
+#include "settings.h"
+
+struct api;
+struct args;
+struct catalog;
+struct conf;
+struct docs;
+struct host;
+struct ingest;
+struct journal;
+struct loop;
+struct registry;
+struct series_db;
+struct tls;
+struct users;
+
+struct app {
+	struct settings settings;
+	struct conf *conf;
+	char *data;
+	int lock_fd;
+	char *plugin_dir, *console_dir, *journal_dir;
+	struct loop *loop;
+	struct tls *tls;
+	struct host *host;
+	struct docs *docs;
+	struct journal *journal;
+	struct catalog *catalog;
+	struct registry *registry;
+	struct users *users;
+	struct series_db *series;
+	struct ingest *ingest;
+	struct api *api;
+	char first_password[33];
+};
+
+#define APP_NULL ((struct app){ .lock_fd = -1 })
+#define APP_DONE 1 /* --check was answered */
+
+/* 0, APP_DONE, or a fault that was logged; app_fini() is right in every case. */
+int app_init(struct app *app, const struct args *args);
+int app_run(struct app *app); /* until SIGTERM or SIGINT */
+void app_fini(struct app *app);

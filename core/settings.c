@@ -1,0 +1,95 @@
+#define LOG_MODULE "config"
+#include "settings.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+
+#define AT(member) offsetof(struct settings, member)
+
+const struct option_spec settings_table[] = {
+	{ "log", "level", OPTION_CHOICE, AT(log_level), "info", "trace|debug|info|warn|error", 0, 0,
+	  "least important lines that are written" },
+	{ "http", "listen", OPTION_TEXT, AT(http_listen), "127.0.0.1:8080", NULL, 0, 0,
+	  "address of API, console, metrics; port 0 takes a free one" },
+	{ "http", "console", OPTION_TEXT, AT(http_console), "", NULL, 0, 0,
+	  "directory of the console's files; empty: where it was installed" },
+	{ "http", "origins", OPTION_TEXT, AT(http_origins), "", NULL, 0, 0,
+	  "further web origins that may use the API, separated by spaces" },
+	{ "http", "insecure", OPTION_BOOL, AT(http_insecure), "no", NULL, 0, 0,
+	  "allow other machines without TLS: only behind a proxy that adds it" },
+	{ "http", "max-clients", OPTION_INT, AT(http_max_clients), "512", NULL, 1, 1000,
+	  "HTTP and WebSocket connections at a time" },
+	{ "tls", "certificate", OPTION_TEXT, AT(tls_cert), "", NULL, 0, 0,
+	  "PEM file, chain included" },
+	{ "tls", "key", OPTION_TEXT, AT(tls_key), "", NULL, 0, 0, "PEM file of its private key" },
+	{ "plugins", "dir", OPTION_TEXT, AT(plugins_dir), "", NULL, 0, 0,
+	  "directory of plugin files; empty: where they were installed" },
+	{ "plugins", "allow", OPTION_TEXT, AT(plugins_allow), "", NULL, 0, 0,
+	  "file of sha256 sums; if given, only listed plugins are loaded" },
+	{ "io", "threads", OPTION_INT, AT(io_threads), "0", NULL, 0, 8,
+	  "reactor threads; 0: one less than processors, at least 1" },
+	{ "io", "max-connections", OPTION_INT, AT(io_max_connections), "20000", NULL, 16, 1000000,
+	  "device connections per reactor" },
+	{ "journal", "profile", OPTION_CHOICE, AT(commit_profile), "ssd", "ssd|flash", 0, 0,
+	  "flash: commits wait for company, for SD cards and eMMC" },
+	{ "journal", "segment-size", OPTION_SIZE, AT(journal_segment), "16M", NULL, 1 << 20,
+	  64 << 20, "size of one journal file" },
+	{ "journal", "linger", OPTION_TIME, AT(journal_linger), "0", NULL, 0, 2000000000,
+	  "longest wait of a commit for company; 0: what the profile says (1ms, 500ms)" },
+	{ "series", "head-max", OPTION_SIZE, AT(series_head_max), "64M", NULL, 1 << 20, 1LL << 34,
+	  "memory of values that are not in blocks yet" },
+	{ "series", "flush-every", OPTION_TIME, AT(series_flush_every), "2h", NULL, 1000000000,
+	  86400000000000, "age at which values go to blocks" },
+	{ "series", "class", OPTION_TEXT, AT(series_class), "raw", NULL, 0, 0,
+	  "retention class of new blocks" },
+	{ "provisioning", "auto", OPTION_CHOICE, AT(provisioning), "off", "off|pending|active", 0,
+	  0, "what happens when an unknown device talks: refuse, list for approval, let in" },
+	{ "provisioning", "max-devices", OPTION_INT, AT(provisioning_max_devices), "50000", NULL, 1,
+	  1000000, "devices in the registry" },
+	{ "ingest", "max-series-per-device", OPTION_INT, AT(ingest_max_series), "2048", NULL, 1,
+	  65536, "metrics one device may have" },
+	{ "ingest", "max-payload", OPTION_SIZE, AT(ingest_max_payload), "256K", NULL, 256, 16 << 20,
+	  "largest payload of one message" },
+	{ "ingest", "rate", OPTION_INT, AT(ingest_rate), "0", NULL, 0, 1000000,
+	  "messages per second one device may send before it has to wait; 0: any" },
+	{ "ingest", "burst", OPTION_INT, AT(ingest_burst), "1000", NULL, 1, 10000000,
+	  "messages one device may send at once above its rate" },
+	{ 0 },
+};
+
+static void report(void *ud, const char *text)
+{
+	(void)ud;
+	log_error(0, "%s", text);
+}
+
+int settings_fill(struct settings *s, const struct conf *conf)
+{
+	int r = conf_fill(conf, settings_table, s, report, NULL);
+	if (r < 0)
+		return r;
+	if (!s->journal_linger)
+		s->journal_linger = s->commit_profile == COMMIT_FLASH ? 500000000 : 1000000;
+	if (!*s->tls_cert != !*s->tls_key)
+		return log_error(-EINVAL,
+		                 "tls.certificate and tls.key go together: one is missing");
+	return 0;
+}
+
+void settings_fini(struct settings *s)
+{
+	free(s->http_listen);
+	free(s->http_console);
+	free(s->http_origins);
+	free(s->tls_cert);
+	free(s->tls_key);
+	free(s->plugins_dir);
+	free(s->plugins_allow);
+	free(s->series_class);
+	*s = (struct settings){ 0 };
+}

@@ -1,0 +1,36 @@
+/* What signalbox.conf says about the platform itself; plugins have sections of their own. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+
+enum commit_profile { COMMIT_SSD, COMMIT_FLASH };
+
+struct settings {
+	int log_level;
+	char *http_listen, *http_console;
+	char *http_origins; /* space-separated */
+	bool http_insecure;
+	int64_t http_max_clients;
+	char *tls_cert, *tls_key;
+	char *plugins_dir, *plugins_allow;
+	int64_t io_threads, io_max_connections;
+	int commit_profile;
+	uint64_t journal_segment;
+	int64_t journal_linger;
+	uint64_t series_head_max;
+	int64_t series_flush_every;
+	char *series_class;
+	int provisioning;
+	int64_t provisioning_max_devices;
+	int64_t ingest_max_series;
+	uint64_t ingest_max_payload;
+	int64_t ingest_rate, ingest_burst;
+};
+
+extern const struct option_spec settings_table[];
+
+/* 0, or -EINVAL after every mistake was logged. */
+int settings_fill(struct settings *s, const struct conf *conf);
+void settings_fini(struct settings *s);
