@@ -98,12 +98,17 @@ int journal_start(struct journal *j)
 	return r < 0 ? r : writer_start(j);
 }
 
+void journal_stop(struct journal *j)
+{
+	writer_stop(j);
+	shelf_stop(&j->shelf);
+}
+
 struct journal *journal_free(struct journal *j)
 {
 	if (!j)
 		return NULL;
-	writer_stop(j);
-	shelf_stop(&j->shelf);
+	journal_stop(j);
 	window_drop(j);
 	rings_drop(j);
 	shelf_fini(&j->shelf);
