@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/own.h"
 #include "rig.h"
 #include "unit/check.h"
 
