@@ -308,14 +308,14 @@ static int take_over(struct conn *c, struct session *s)
 	return 1;
 }
 
-static const char *will_refusal(const struct session *s, const struct connect *req)
+static const char *will_refusal(const struct session *s)
 {
 	struct topic_name name;
 	struct publish p;
 
-	if (!req->will)
+	if (!s->will)
 		return NULL;
-	message_view(req->will, &p);
+	message_view(s->will, &p);
 	topic_classify(p.topic, &name);
 	if (name.kind == TOPIC_UNKNOWN)
 		return "unknown topic under devices/";
@@ -375,7 +375,7 @@ void connect_proceed(struct conn *c)
 		return;
 	}
 	attach(c, s);
-	const char *why = will_refusal(s, req);
+	const char *why = will_refusal(s);
 	if (why) {
 		will_drop(s);
 		connack_refuse(c, REASON_NOT_AUTHORIZED, why);

@@ -20,11 +20,11 @@ struct retained_waiter {
 	uint32_t ref;
 };
 
-void retained_init(struct retained *r, uint64_t seed)
+int retained_init(struct retained *r, uint64_t seed)
 {
 	memset(r, 0, sizeof(*r));
-	tree_init(&r->tree, seed);
 	r->queue_at = &r->queue;
+	return tree_init(&r->tree, seed);
 }
 
 static void free_waiters(struct retained_waiter *w)
@@ -373,7 +373,7 @@ bool retained_pump(struct session *s)
 		k.levels[i] = k.levels[k.n_levels - 1 - i];
 		k.levels[k.n_levels - 1 - i] = swap;
 	}
-	walk(&srv->retained.tree, &k, &srv->retained.tree.root, 0);
+	walk(&srv->retained.tree, &k, srv->retained.tree.root, 0);
 	qsort(k.found, k.n, sizeof(struct retained_entry *), by_seq);
 	struct inflight_delivery d = { .retain = true, .ids = &sub->identifier };
 	d.n_ids = sub->identifier ? 1 : 0;

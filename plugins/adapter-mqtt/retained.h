@@ -31,7 +31,7 @@ struct retained {
 	bool putting;
 };
 
-void retained_init(struct retained *r, uint64_t seed);
+int retained_init(struct retained *r, uint64_t seed);
 void retained_fini(struct retained *r);
 /* A message read from its document. */
 void retained_put_back(struct server *srv, const struct publish *p);

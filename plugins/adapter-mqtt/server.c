@@ -100,7 +100,9 @@ static int make_metrics(struct server *srv)
 #undef MAKE
 #define MAKE(name, help)                                    \
 	srv->m.name = table->gauge(srv->host, #name, help); \
-	ok = ok && srv->m.name;
+	ok = ok && srv->m.name;                             \
+	if (srv->m.name)                                    \
+		metrics_move(srv->m.name, -*srv->m.name);
 	METRICS_GAUGES(MAKE)
 #undef MAKE
 	return ok ? 0 : -ENOMEM;
@@ -112,10 +114,12 @@ int server_start(struct server *srv)
 	if (r < 0)
 		return r;
 	r = sessions_init(&srv->sessions, server_random());
+	if (r >= 0)
+		r = trie_init(&srv->subs, server_random());
+	if (r >= 0)
+		r = retained_init(&srv->retained, server_random());
 	if (r < 0)
 		return r;
-	trie_init(&srv->subs, server_random());
-	retained_init(&srv->retained, server_random());
 	srv->tick = 1;
 	srv->stalled_at = &srv->stalled;
 	wheel_init(&srv->conn_wheel, srv->tick, conn_due);

@@ -1,5 +1,6 @@
 #include "tree.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,12 @@ static uint32_t hash_of(const struct tree *t, const struct tree_node *parent, st
 	return (uint32_t)(h >> 32);
 }
 
-void tree_init(struct tree *t, uint64_t seed)
+int tree_init(struct tree *t, uint64_t seed)
 {
 	memset(t, 0, sizeof(*t));
 	t->seed = seed | 1;
+	t->root = calloc(1, sizeof(*t->root));
+	return t->root ? 0 : -ENOMEM;
 }
 
 void tree_fini(struct tree *t)
@@ -42,7 +45,8 @@ void tree_fini(struct tree *t)
 		}
 	}
 	free(t->edges);
-	tree_init(t, t->seed);
+	free(t->root);
+	memset(t, 0, sizeof(*t));
 }
 
 struct tree_node *tree_step(const struct tree *t, const struct tree_node *from, struct sb_str level)
@@ -60,7 +64,7 @@ struct tree_node *tree_step(const struct tree *t, const struct tree_node *from, 
 
 struct tree_node *tree_find(const struct tree *t, struct sb_str path)
 {
-	const struct tree_node *node = &t->root;
+	const struct tree_node *node = t->root;
 	struct sb_str level;
 	bool more = true;
 
@@ -124,7 +128,7 @@ static struct tree_node *add_level(struct tree *t, struct tree_node *parent, str
 
 struct tree_node *tree_add(struct tree *t, struct sb_str path)
 {
-	struct tree_node *node = &t->root;
+	struct tree_node *node = t->root;
 	struct sb_str level;
 	bool more = true;
 

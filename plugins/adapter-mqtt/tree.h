@@ -17,14 +17,14 @@ struct tree_node {
 };
 
 struct tree {
-	struct tree_node root;
+	struct tree_node *root;
 	struct tree_node **edges;
 	uint32_t n, cap; /* cap: a power of two, or 0 */
 	uint64_t seed;
 };
 
 /* seed: unpredictable, so that nobody can choose levels that fall into one bucket. */
-void tree_init(struct tree *t, uint64_t seed);
+int tree_init(struct tree *t, uint64_t seed);
 /* Frees the nodes; values must be gone or owned elsewhere. */
 void tree_fini(struct tree *t);
 /* One step down, NULL if there is no such level. */

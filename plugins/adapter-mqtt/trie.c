@@ -7,10 +7,10 @@
 #include "session.h"
 #include "topic.h"
 
-void trie_init(struct trie *t, uint64_t seed)
+int trie_init(struct trie *t, uint64_t seed)
 {
 	memset(t, 0, sizeof(*t));
-	tree_init(&t->tree, seed);
+	return tree_init(&t->tree, seed);
 }
 
 void trie_fini(struct trie *t)
@@ -66,7 +66,7 @@ static void collect(struct trie *t, struct sub_set *set)
 	free(set->plain.subs);
 	free(set);
 	tree_prune(&t->tree, node);
-	t->devices = tree_step(&t->tree, &t->tree.root, SB_STR("devices"));
+	t->devices = tree_step(&t->tree, t->tree.root, SB_STR("devices"));
 }
 
 static struct sub_set *set_make(struct trie *t, struct sb_str filter)
@@ -85,7 +85,7 @@ static struct sub_set *set_make(struct trie *t, struct sb_str filter)
 	set->node = node;
 	set->plain.set = set;
 	node->value = set;
-	t->devices = tree_step(&t->tree, &t->tree.root, SB_STR("devices"));
+	t->devices = tree_step(&t->tree, t->tree.root, SB_STR("devices"));
 	return set;
 }
 
@@ -211,12 +211,12 @@ void trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, voi
 	if (!t->n)
 		return;
 	if (topic.p[0] != '$') {
-		match(&t->tree, &t->tree.root, topic, more, fn, ud);
+		match(&t->tree, t->tree.root, topic, more, fn, ud);
 		return;
 	}
 	/* A wildcard in the first level does not reach into $-topics. */
 	topic_level(&topic, &more, &level);
-	const struct tree_node *step = tree_step(&t->tree, &t->tree.root, level);
+	const struct tree_node *step = tree_step(&t->tree, t->tree.root, level);
 	if (step)
 		match(&t->tree, step, topic, more, fn, ud);
 }

@@ -45,7 +45,7 @@ struct trie {
 	struct tree_node *devices; /* the branch "devices", if there is one */
 };
 
-void trie_init(struct trie *t, uint64_t seed);
+int trie_init(struct trie *t, uint64_t seed);
 void trie_fini(struct trie *t); /* all subscriptions have been removed */
 /* 1: new. 0: there was one, *out is it. -ENOMEM. An empty group: not shared. */
 int trie_add(struct trie *t, struct session *s, struct sb_str group, struct sb_str filter,
@@ -59,5 +59,5 @@ void trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, voi
 /* Can anybody want a topic under devices/? The usual answer is no, and costs nothing. */
 static inline bool trie_wants_devices(const struct trie *t)
 {
-	return t->devices || t->tree.root.plus || t->tree.root.multi;
+	return t->devices || t->tree.root->plus || t->tree.root->multi;
 }
