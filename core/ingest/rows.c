@@ -291,6 +291,12 @@ static void count(struct work *w)
 	}
 }
 
+/* What the plugin says, where it can be true. */
+static int64_t arrival(int64_t rx_ns, int64_t now_ns)
+{
+	return rx_ns < STAMP_YEAR2000 || rx_ns > now_ns + NS_PER_S ? now_ns : rx_ns;
+}
+
 int rows_take(struct producer *p, struct device *dev, struct sb_batch *batch, uint16_t flags,
               struct rows_result *out)
 {
@@ -299,7 +305,7 @@ int rows_take(struct producer *p, struct device *dev, struct sb_batch *batch, ui
 		.dev = dev,
 		.own = table_at(&p->ingest->devices, dev->no),
 		.batch = batch,
-		.rx_ns = batch->rx_ns ? batch->rx_ns : loop_now_utc(p->loop),
+		.rx_ns = arrival(batch->rx_ns, loop_now_utc(p->loop)),
 		.out = out,
 		.reason = SB_E_QUOTA,
 	};

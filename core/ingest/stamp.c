@@ -15,7 +15,8 @@ enum {
 };
 #define REPLAY_NS      (60 * NS_PER_S)
 #define INTERVAL_LEAST (5 * NS_PER_MS) /* parts of one report come closer than that */
-#define CLOCK_STEPPED  NS_PER_S        /* our own clock was set back */
+#define INTERVAL_MOST  (366 * 86400 * NS_PER_S)
+#define CLOCK_STEPPED  NS_PER_S /* our own clock was set back */
 #define NOT_LIVE       (SB_P_REPLAYED | SB_P_RETAINED)
 
 static int64_t minus(int64_t a, int64_t b)
@@ -75,7 +76,7 @@ static void learn_offset(struct device *dev, int64_t newest, int64_t rx)
 static int64_t replay_age(const struct device *dev)
 {
 	int64_t interval = atomic_load_explicit(&dev->interval_ns, memory_order_relaxed);
-	interval = MIN(interval, INT64_MAX / REPLAY_INTERVALS);
+	interval = MIN(interval, INTERVAL_MOST);
 	return MAX(REPLAY_NS, interval * REPLAY_INTERVALS);
 }
 
@@ -150,8 +151,9 @@ void stamp_learn(struct device *dev, int64_t newest_ns)
 	if (dev->hot.newest_ts_ns && step >= INTERVAL_LEAST) {
 		int64_t interval = atomic_load_explicit(&dev->interval_ns, memory_order_relaxed);
 		/* An outage is not an interval. */
-		if (interval)
+		if (interval && interval < INTERVAL_MOST)
 			step = MIN(step, interval * INTERVAL_WEIGHT);
+		step = MIN(step, INTERVAL_MOST);
 		interval = interval ? interval + (step - interval) / INTERVAL_WEIGHT : step;
 		atomic_store_explicit(&dev->interval_ns, interval, memory_order_relaxed);
 	}

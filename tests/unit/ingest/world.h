@@ -2,6 +2,7 @@
  * documents are stand-ins. The test's thread is the thread of all instances. */
 #pragma once
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
