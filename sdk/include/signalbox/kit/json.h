@@ -18,7 +18,6 @@
  *the caller knows what that would mean. */
 #ifndef SIGNALBOX_KIT_JSON_H
 #define SIGNALBOX_KIT_JSON_H
-#include <endian.h>
 
 #include <signalbox/kit/number.h>
 
@@ -207,7 +206,9 @@ static inline const char *sb_json_plain_(const char *p, const char *end)
 		uint64_t odd = 0;
 
 		memcpy(&w, p, sizeof(w));
-		w = le64toh(w);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+		w = __builtin_bswap64(w);
+#endif
 		odd = (w ^ (ones * '"')) - ones;
 		odd |= (w ^ (ones * '\\')) - ones;
 		odd |= w - ones * 0x20;
