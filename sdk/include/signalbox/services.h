@@ -16,8 +16,9 @@ extern "C" {
 struct sb_host; /* the host's handle for ONE plugin instance */
 
 /* Has the other side's table this slot, and is it filled? */
-#define SB_HAS(table, slot) \
-	((table) && (table)->size >= offsetof(__typeof__(*(table)), slot) + sizeof((table)->slot) && \
+#define SB_HAS(table, slot)                                                               \
+	((table) &&                                                                       \
+	 (table)->size >= offsetof(__typeof__(*(table)), slot) + sizeof((table)->slot) && \
 	 (table)->slot)
 
 /* ---- "sb.core/1": always there, handed to sb_entry.init */
@@ -65,14 +66,15 @@ struct sb_loop {
 	 * which must happen before close(). -EEXIST if another function watches it. */
 	int32_t (*watch_fd)(struct sb_host *, int32_t fd, uint32_t events, sb_fd_fn, void *ud);
 	/* [inst] First after delay_ns, then every period_ns (0: once). Resolution 10 ms. */
-	int32_t (*timer)(struct sb_host *, int64_t delay_ns, int64_t period_ns, sb_task_fn, void *ud,
-	                 sb_timer *out);
+	int32_t (*timer)(struct sb_host *, int64_t delay_ns, int64_t period_ns, sb_task_fn,
+	                 void *ud, sb_timer *out);
 	/* [inst] Cancel; a timer that has fired or is unknown is ignored. */
 	void (*timer_cancel)(struct sb_host *, sb_timer);
-	/* [any] Run fn on [inst], in the order of the posts of one thread. SB_AGAIN if the mailbox is
-	 * full; -ESHUTDOWN after stop. */
+	/* [any] Run fn on [inst], in the order of the posts of one thread. SB_AGAIN if the mailbox
+	 * is full; -ESHUTDOWN after stop. */
 	int32_t (*post)(struct sb_host *, sb_task_fn, void *ud);
-	/* [any] For threads the plugin started: name them, so that a crash or stall is attributed. */
+	/* [any] For threads the plugin started: name them, so that a crash or stall is attributed.
+	 */
 	int32_t (*thread_enter)(struct sb_host *, const char *name);
 	void (*thread_leave)(struct sb_host *);
 	/* [any] Long work on a thread of its own is alive. */
@@ -80,13 +82,13 @@ struct sb_loop {
 };
 
 /* ---- "sb.stream/1": listeners and connections, owned by the host: TLS, buffers, limits */
-enum { /* why a connection ended */
-	SB_CLOSE_PEER = 0,    /* the peer closed */
-	SB_CLOSE_LOCAL = 1,   /* close() of the plugin */
-	SB_CLOSE_ERROR = 2,   /* reset, TLS failure */
-	SB_CLOSE_TIMEOUT = 3, /* no progress: handshake, write */
-	SB_CLOSE_LIMIT = 4,   /* an input or output limit was passed */
-	SB_CLOSE_STOP = 5     /* the listener or the host stops */
+enum {                       /* why a connection ended */
+       SB_CLOSE_PEER = 0,    /* the peer closed */
+       SB_CLOSE_LOCAL = 1,   /* close() of the plugin */
+       SB_CLOSE_ERROR = 2,   /* reset, TLS failure */
+       SB_CLOSE_TIMEOUT = 3, /* no progress: handshake, write */
+       SB_CLOSE_LIMIT = 4,   /* an input or output limit was passed */
+       SB_CLOSE_STOP = 5     /* the listener or the host stops */
 };
 
 struct sb_listen {
@@ -135,16 +137,16 @@ struct sb_stream {
 /* Memory of the host; the writer sets what is marked w, within the capacities. */
 struct sb_batch {
 	uint32_t size;
-	uint32_t count;                   /* w */
+	uint32_t count; /* w */
 	uint32_t cap;
-	uint32_t blob_len;                /* w */
+	uint32_t blob_len; /* w */
 	uint32_t blob_cap;
-	uint32_t ack;                     /* w: SB_ACK_* */
-	struct sb_point *points;          /* w: [cap] */
-	uint8_t *blob;                    /* w: [blob_cap] */
-	sb_token token;                   /* w: echoed in the completion */
-	sb_device device;                 /* w: the device all points belong to */
-	int64_t rx_ns;                    /* w: UTC of arrival; 0: the host stamps at commit */
+	uint32_t ack;            /* w: SB_ACK_* */
+	struct sb_point *points; /* w: [cap] */
+	uint8_t *blob;           /* w: [blob_cap] */
+	sb_token token;          /* w: echoed in the completion */
+	sb_device device;        /* w: the device all points belong to */
+	int64_t rx_ns;           /* w: UTC of arrival; 0: the host stamps at commit */
 	uint64_t host_private[4];
 };
 
@@ -161,8 +163,8 @@ struct sb_series_key {
 
 struct sb_telemetry {
 	uint32_t size, pad_;
-	/* [inst] A batch with room for so many points and bytes; NULL is back-pressure: stop reading,
-	 * source->writable() follows. */
+	/* [inst] A batch with room for so many points and bytes; NULL is back-pressure: stop
+	 * reading, source->writable() follows. */
 	struct sb_batch *(*acquire)(struct sb_host *, uint32_t points, uint32_t blob_bytes);
 	/* [inst] Hand it over; the host owns it from here on, whatever is returned. SB_PENDING if a
 	 * completion follows, 0 if not. */
@@ -204,10 +206,10 @@ struct sb_payload {
 enum { SB_DOWN_CLEAN, SB_DOWN_TIMEOUT, SB_DOWN_ERROR, SB_DOWN_KICKED };
 
 enum { /* who was authenticated */
-	SB_PRINCIPAL_NONE = 0,
-	SB_PRINCIPAL_DEVICE = 1,    /* may act as sb_principal.device only */
-	SB_PRINCIPAL_ANONYMOUS = 2, /* may act as any device, because the configuration says so */
-	SB_PRINCIPAL_USER = 3       /* a person or integration, see role */
+       SB_PRINCIPAL_NONE = 0,
+       SB_PRINCIPAL_DEVICE = 1,    /* may act as sb_principal.device only */
+       SB_PRINCIPAL_ANONYMOUS = 2, /* may act as any device, because the configuration says so */
+       SB_PRINCIPAL_USER = 3       /* a person or integration, see role */
 };
 enum { SB_ROLE_NONE, SB_ROLE_VIEWER, SB_ROLE_OPERATOR, SB_ROLE_ADMIN };
 
@@ -227,18 +229,18 @@ struct sb_principal { /* frozen */
 /* The answer to authenticate(): 0, -EACCES, or another fault. [inst] */
 typedef void (*sb_auth_fn)(void *ud, sb_token, int32_t r, const struct sb_principal *);
 
-enum { /* fates an adapter counts itself; the host counts the others */
-	SB_FATE_REFUSED = 0, /* not understood as telemetry at all: topic, size, right */
-	SB_FATE_THROTTLED = 1,
-	SB_FATE_DROPPED = 2 /* QoS 0 under pressure, full subscriber queue */
+enum {                      /* fates an adapter counts itself; the host counts the others */
+       SB_FATE_REFUSED = 0, /* not understood as telemetry at all: topic, size, right */
+       SB_FATE_THROTTLED = 1,
+       SB_FATE_DROPPED = 2 /* QoS 0 under pressure, full subscriber queue */
 };
 
 struct sb_devices {
 	uint32_t size, pad_;
 	/* [inst] Check credentials. Never blocks: password hashing runs elsewhere and fn is called
 	 * later, or at once from inside the call. */
-	int32_t (*authenticate)(struct sb_host *, const struct sb_credentials *, sb_auth_fn, void *ud,
-	                        sb_token);
+	int32_t (*authenticate)(struct sb_host *, const struct sb_credentials *, sb_auth_fn,
+	                        void *ud, sb_token);
 	/* [any] The device with this id; made on first contact where provisioning allows it
 	 * (SB_E_UNKNOWN_DEVICE otherwise, SB_E_NAME for an id that is not allowed, SB_E_QUOTA). */
 	int32_t (*resolve)(struct sb_host *, struct sb_str id, sb_device *out);
@@ -255,7 +257,8 @@ struct sb_devices {
 
 /* ---- "sb.docs/1": small documents of the instance, in a space of its own, durable */
 /* r 0 and the document, SB_E_NOT_FOUND, SB_E_CONFLICT, or a fault. [inst] */
-typedef void (*sb_doc_fn)(void *ud, int32_t r, struct sb_str key, struct sb_bytes doc, uint64_t rev);
+typedef void (*sb_doc_fn)(void *ud, int32_t r, struct sb_str key, struct sb_bytes doc,
+                          uint64_t rev);
 
 struct sb_docs {
 	uint32_t size, pad_;
@@ -265,7 +268,8 @@ struct sb_docs {
 	 * empty doc removes the key. */
 	int32_t (*put)(struct sb_host *, struct sb_str key, struct sb_bytes doc, uint64_t if_rev,
 	               sb_doc_fn, void *ud);
-	/* [inst] fn once per document in key order from `from` on, then once with SB_E_NOT_FOUND. */
+	/* [inst] fn once per document in key order from `from` on, then once with SB_E_NOT_FOUND.
+	 */
 	int32_t (*scan)(struct sb_host *, struct sb_str from, sb_doc_fn, void *ud);
 };
 
@@ -280,7 +284,8 @@ struct sb_metrics {
 };
 
 /* ---- configuration: checked against the schema, defaults filled in. Members are named by JSON
- * pointer ("/listen/0/port"). 0, SB_E_NOT_FOUND, SB_E_TYPE. Valid during configure(). [main] */
+ * pointer ("/listen/0/port"). 0, SB_E_NOT_FOUND, SB_E_TYPE. i64 of a text whose format is
+ * "duration" gives nanoseconds, of "size" bytes. Valid during configure(). [main] */
 struct sb_config {
 	uint32_t size, pad_;
 	const void *impl;
