@@ -188,6 +188,24 @@ static size_t give_fixed(char buf[static 32], double v)
 	return 0;
 }
 
+/* "1e+300" to "1e300", "1.5e-05" to "1.5e-5". */
+static size_t squeeze_exponent(char *text, size_t n)
+{
+	char *to = memchr(text, 'e', n);
+	char *from = to ? to + 1 : NULL;
+
+	if (!to)
+		return n;
+	to++;
+	if (*from == '-')
+		*to++ = *from;
+	from++; /* printf gives every exponent a sign */
+	while (*from == '0')
+		from++;
+	memmove(to, from, (size_t)(text + n - from));
+	return n - (size_t)(from - to);
+}
+
 size_t text_f64(char buf[static 32], double v)
 {
 	double size = fabs(v);
@@ -200,6 +218,8 @@ size_t text_f64(char buf[static 32], double v)
 		n = (size_t)snprintf(buf + sign, 32 - sign, "%.*g", digits, size);
 		if (digits < 17 && strtod(buf + sign, NULL) != size)
 			n = 0;
+		if (n)
+			n = squeeze_exponent(buf + sign, n);
 	}
 	buf[sign + n] = 0;
 	return sign + n;
