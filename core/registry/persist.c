@@ -64,11 +64,10 @@ int registry_load(struct registry *reg)
 	if (!reg->config.docs)
 		return 0;
 	r = docs_scan_wait(reg->config.docs, SB_STR("device"), load, reg);
+	if (r == 0)
+		r = counts_load(reg);
 	if (r < 0)
-		return log_error(r, "cannot read the devices");
-	r = counts_load(reg);
-	if (r < 0)
-		return log_error(r, "cannot read the counters of devices");
+		return r;
 	log_info("%u devices", registry_count(reg));
 	return 0;
 }

@@ -21,8 +21,8 @@ struct store {
 	struct manifest *manifest;
 	struct pool *pool;
 	sb_timer timer;
-	uint32_t set_aside; /* files found damaged at start */
-	int32_t trouble;    /* the last write's fault, 0: it worked */
+	uint32_t set_aside;      /* files found damaged at start */
+	_Atomic int32_t trouble; /* the last write's fault, 0: it worked */
 };
 
 static const struct sb_core *core_of;
@@ -70,11 +70,12 @@ static int32_t configure(void *self, const struct sb_config *config)
 static void tell_health(const struct store *store)
 {
 	struct manifest_sums sums;
+	int32_t trouble = store->trouble;
 
 	manifest_sums(store->manifest, &sums);
-	if (store->trouble < 0)
+	if (trouble < 0)
 		plug_health(&store->plug, SB_HEALTH_DOWN, "blocks cannot be written: %s",
-		            sb_strerror(store->trouble));
+		            sb_strerror(trouble));
 	else if (sums.damaged)
 		plug_health(&store->plug, SB_HEALTH_DEGRADED,
 		            "%llu blocks are damaged: restore them from a backup",
