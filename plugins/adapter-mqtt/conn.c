@@ -181,7 +181,7 @@ int conn_fail(struct conn *c, uint8_t reason, const char *why)
 
 uint32_t conn_due(struct wheel_link *link, uint32_t now)
 {
-	struct conn *c = (struct conn *)((char *)link - offsetof(struct conn, link));
+	struct conn *c = (void *)((char *)link - offsetof(struct conn, link));
 	const struct config *config = &c->srv->config;
 	uint32_t deadline;
 

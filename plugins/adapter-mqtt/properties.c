@@ -18,26 +18,33 @@ struct row {
 
 /* Only what a client may send; everything else is refused by standing nowhere. */
 static const struct row rows[48] = {
-	[PROPERTY_PAYLOAD_FORMAT] = { BYTE, MESSAGE, .forwarded = true, .flag = true },
-	[PROPERTY_MESSAGE_EXPIRY] = { FOUR, MESSAGE },
-	[PROPERTY_CONTENT_TYPE] = { STRING, MESSAGE, .forwarded = true },
-	[PROPERTY_RESPONSE_TOPIC] = { STRING, MESSAGE, .forwarded = true },
-	[PROPERTY_CORRELATION_DATA] = { BINARY, MESSAGE, .forwarded = true },
-	[PROPERTY_SUBSCRIPTION_ID] = { VARINT, IN(PACKET_SUBSCRIBE), .nonzero = true },
-	[PROPERTY_SESSION_EXPIRY] = { FOUR, IN(PACKET_CONNECT) | IN(PACKET_DISCONNECT) },
-	[PROPERTY_AUTH_METHOD] = { STRING, IN(PACKET_CONNECT) | IN(PACKET_AUTH) },
-	[PROPERTY_AUTH_DATA] = { BINARY, IN(PACKET_CONNECT) | IN(PACKET_AUTH) },
-	[PROPERTY_REQUEST_PROBLEM] = { BYTE, IN(PACKET_CONNECT), .flag = true },
-	[PROPERTY_WILL_DELAY] = { FOUR, IN(PROPERTIES_WILL) },
-	[PROPERTY_REQUEST_RESPONSE] = { BYTE, IN(PACKET_CONNECT), .flag = true },
-	[PROPERTY_REASON_STRING] = { STRING, IN(PACKET_PUBACK) | IN(PACKET_PUBREC) |
-	                                             IN(PACKET_PUBREL) | IN(PACKET_PUBCOMP) |
-	                                             IN(PACKET_DISCONNECT) | IN(PACKET_AUTH) },
-	[PROPERTY_RECEIVE_MAXIMUM] = { TWO, IN(PACKET_CONNECT), .nonzero = true },
-	[PROPERTY_TOPIC_ALIAS_MAXIMUM] = { TWO, IN(PACKET_CONNECT) },
-	[PROPERTY_TOPIC_ALIAS] = { TWO, IN(PACKET_PUBLISH) },
-	[PROPERTY_USER] = { PAIR, UINT32_MAX, .repeats = true, .forwarded = true },
-	[PROPERTY_MAXIMUM_PACKET] = { FOUR, IN(PACKET_CONNECT), .nonzero = true },
+	[PROPERTY_PAYLOAD_FORMAT] = { .type = BYTE,
+	                              .where = MESSAGE,
+	                              .forwarded = true,
+	                              .flag = true },
+	[PROPERTY_MESSAGE_EXPIRY] = { .type = FOUR, .where = MESSAGE },
+	[PROPERTY_CONTENT_TYPE] = { .type = STRING, .where = MESSAGE, .forwarded = true },
+	[PROPERTY_RESPONSE_TOPIC] = { .type = STRING, .where = MESSAGE, .forwarded = true },
+	[PROPERTY_CORRELATION_DATA] = { .type = BINARY, .where = MESSAGE, .forwarded = true },
+	[PROPERTY_SUBSCRIPTION_ID] = { .type = VARINT,
+	                               .where = IN(PACKET_SUBSCRIBE),
+	                               .nonzero = true },
+	[PROPERTY_SESSION_EXPIRY] = { .type = FOUR,
+	                              .where = IN(PACKET_CONNECT) | IN(PACKET_DISCONNECT) },
+	[PROPERTY_AUTH_METHOD] = { .type = STRING, .where = IN(PACKET_CONNECT) | IN(PACKET_AUTH) },
+	[PROPERTY_AUTH_DATA] = { .type = BINARY, .where = IN(PACKET_CONNECT) | IN(PACKET_AUTH) },
+	[PROPERTY_REQUEST_PROBLEM] = { .type = BYTE, .where = IN(PACKET_CONNECT), .flag = true },
+	[PROPERTY_WILL_DELAY] = { .type = FOUR, .where = IN(PROPERTIES_WILL) },
+	[PROPERTY_REQUEST_RESPONSE] = { .type = BYTE, .where = IN(PACKET_CONNECT), .flag = true },
+	[PROPERTY_REASON_STRING] = { .type = STRING,
+	                             .where = IN(PACKET_PUBACK) | IN(PACKET_PUBREC) |
+	                                      IN(PACKET_PUBREL) | IN(PACKET_PUBCOMP) |
+	                                      IN(PACKET_DISCONNECT) | IN(PACKET_AUTH) },
+	[PROPERTY_RECEIVE_MAXIMUM] = { .type = TWO, .where = IN(PACKET_CONNECT), .nonzero = true },
+	[PROPERTY_TOPIC_ALIAS_MAXIMUM] = { .type = TWO, .where = IN(PACKET_CONNECT) },
+	[PROPERTY_TOPIC_ALIAS] = { .type = TWO, .where = IN(PACKET_PUBLISH) },
+	[PROPERTY_USER] = { .type = PAIR, .where = UINT32_MAX, .repeats = true, .forwarded = true },
+	[PROPERTY_MAXIMUM_PACKET] = { .type = FOUR, .where = IN(PACKET_CONNECT), .nonzero = true },
 };
 
 static void take_text(struct cursor *c, unsigned id, enum type type, struct properties *out)

@@ -176,7 +176,7 @@ void session_detach(struct session *s, bool with_will, int32_t why, struct sb_st
 
 uint32_t session_due(struct wheel_link *link, uint32_t now)
 {
-	struct session *s = (struct session *)((char *)link - offsetof(struct session, link));
+	struct session *s = (void *)((char *)link - offsetof(struct session, link));
 
 	if (s->conn)
 		return 0;
