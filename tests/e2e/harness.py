@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -50,13 +51,9 @@ class Platform:
         env = {**os.environ, **(self.env or {})}
         begin = time.monotonic()
         self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=env)
-        os.set_blocking(self.process.stdout.fileno(), False)
         line = ""
-        while time.monotonic() - begin < timeout:
-            line += self.process.stdout.read() or ""
-            if "\n" in line or self.process.poll() is not None:
-                break
-            time.sleep(0.02)
+        if select.select([self.process.stdout], [], [], timeout)[0]:
+            line = self.process.stdout.readline()
         if not line.startswith("ready "):
             raise AssertionError(f"not ready: {line!r}, exit {self.process.poll()}\n{self.log()[-4000:]}")
         self.ready_seconds = time.monotonic() - begin
