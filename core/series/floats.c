@@ -52,7 +52,7 @@ uint64_t floats_join(int64_t scaled, uint8_t map)
 static int exponent_choose(const uint32_t *with, uint32_t n)
 {
 	int best = 0;
-	double least = INFINITY;
+	double least = (double)INFINITY;
 	uint32_t fit = 0;
 	for (int e = 0; e < EXPONENTS; e++) {
 		fit += with[e];

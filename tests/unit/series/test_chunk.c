@@ -191,7 +191,7 @@ static void check_near(double a, double b, double scale)
 static void check_stats(const struct chunk *ch, uint8_t index)
 {
 	struct column_stats st;
-	double min = INFINITY, max = -INFINITY, sum = 0, scale = 0;
+	double min = (double)INFINITY, max = -min, sum = 0, scale = 0;
 	const struct row_value *first = NULL, *last = NULL;
 	uint32_t count = 0, first_row = 0, last_row = 0;
 	int which = chunk_find(ch, index);
