@@ -150,18 +150,26 @@ static int32_t unreadable(struct producer *p, struct device *dev, const struct s
 	return fault(p, r, why, text);
 }
 
-/* Decoded points to rows, and the completion. */
-static int32_t store(struct producer *p, struct device *dev, const struct sb_payload_in *in,
-                     uint32_t left_out)
+/* Decoded points to rows. -ENOBUFS: nothing was taken for good, the ring is full. */
+static int store(struct producer *p, struct device *dev, const struct sb_payload_in *in,
+                 struct rows_result *result)
 {
-	struct rows_result result = { 0 };
 	struct sb_batch *batch = &p->scratch->pub;
 	if (!producer_ready(p, rows_bound(batch->count, batch->blob_len)))
-		goto full;
+		return -ENOBUFS;
 	batch->rx_ns = in->rx_ns;
-	int r = rows_take(p, dev, batch, (uint16_t)in->flags, &result);
-	if (r == -ENOBUFS)
-		goto full;
+	return rows_take(p, dev, batch, (uint16_t)in->flags, result);
+}
+
+static int32_t finish(struct producer *p, struct device *dev, const struct sb_payload_in *in,
+                      uint32_t left_out)
+{
+	struct rows_result result = { 0 };
+	int r = store(p, dev, in, &result);
+	if (r == -ENOBUFS) {
+		producer_block(p, 0);
+		return SB_AGAIN;
+	}
 	if (r < 0)
 		return r;
 	admit_spend(p, dev);
@@ -169,9 +177,6 @@ static int32_t store(struct producer *p, struct device *dev, const struct sb_pay
 		return 0;
 	bool waits = producer_expect(p, in->token, result.rejected + left_out, result.leans);
 	return waits ? SB_PENDING : 0;
-full:
-	producer_block(p, 0);
-	return SB_AGAIN;
 }
 
 static int32_t take(struct producer *p, struct device *dev, const struct sb_payload_in *in,
@@ -203,7 +208,7 @@ static int32_t take(struct producer *p, struct device *dev, const struct sb_payl
 		return unreadable(p, dev, in, r, d.why, why);
 	/* Series the codec could not get were counted as they were refused. */
 	refused = atomic_load_explicit(&dev->fates[FATE_refused], memory_order_relaxed) - refused;
-	return store(p, dev, in, (uint32_t)MIN(refused, UINT32_MAX / 2));
+	return finish(p, dev, in, (uint32_t)MIN(refused, UINT32_MAX / 2));
 }
 
 static int32_t submit(struct sb_host *handle, const struct sb_payload_in *in, struct sb_str *why)

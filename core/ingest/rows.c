@@ -193,9 +193,9 @@ static int take_group(struct work *w, uint32_t from, uint32_t to)
 	for (uint32_t i = from; i < to; i++) {
 		struct sb_point *pt = &w->batch->points[i];
 		struct state_slot *slot = &slots[n];
-		r = check_point(w, pt, &slot->series);
-		if (r < 0) {
-			reject(w, 1, r);
+		int fault = check_point(w, pt, &slot->series);
+		if (fault < 0) {
+			reject(w, 1, fault);
 			continue;
 		}
 		slot->point = i;
@@ -214,9 +214,9 @@ static int take_group(struct work *w, uint32_t from, uint32_t to)
 	}
 	w->p->row.ts_ns = w->batch->points[from].ts_ns;
 	w->p->row.rx_ns = w->rx_ns;
-	while (n && r >= 0)
+	while (n && r == 0)
 		r = form_row(w, slots, &n);
-	return r < 0 && r > -1000 ? r : 0;
+	return r;
 }
 
 static int take_message(struct work *w, uint32_t from, uint32_t to)

@@ -1,5 +1,7 @@
 /* One file in memory, for readers. */
 #pragma once
+#include <string.h>
+
 #include "base/own.h"
 #include "journal/disk.h"
 
