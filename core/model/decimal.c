@@ -19,10 +19,14 @@ double decimal_join(int64_t mantissa, int exponent)
 static bool try_exponent(double v, int e, double limit, int64_t *mantissa)
 {
 	double scaled = v * tens[e];
+	double size = fabs(scaled);
 
-	if (!(fabs(scaled) < limit))
+	if (!(size < limit))
 		return false;
-	*mantissa = (int64_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
+	/* Beyond SURE, a half may be too fine to be added. */
+	if (size < SURE)
+		scaled += scaled < 0 ? -0.5 : 0.5;
+	*mantissa = (int64_t)scaled;
 	return (double)*mantissa / tens[e] == v;
 }
 

@@ -89,8 +89,8 @@ static void doubles_are_exact_and_never_nan_in_json(void **state)
 	wire_array(&w);
 	wire_f64(&w, 0.1);
 	wire_f64(&w, -0.0);
-	wire_f64(&w, NAN);
-	wire_f64(&w, -INFINITY);
+	wire_f64(&w, (double)NAN);
+	wire_f64(&w, -(double)INFINITY);
 	wire_f64(&w, 1e300);
 	wire_array_end(&w);
 	expect_text(&b, "[0.1,-0,null,null,1e300]");
@@ -98,7 +98,7 @@ static void doubles_are_exact_and_never_nan_in_json(void **state)
 	w = wire_on(&b, WIRE_CBOR);
 	wire_f64(&w, 0.1);
 	wire_f64(&w, 1e300);
-	wire_f64(&w, INFINITY);
+	wire_f64(&w, (double)INFINITY);
 	expect_hex(&b, "fb3fb999999999999afb7e37e43c8800759cfa7f800000");
 	buffer_fini(&b);
 }

@@ -53,8 +53,15 @@ static void a_number_gets_its_smallest_exponent(void **state)
 
 static void what_is_no_decimal_is_refused(void **state)
 {
-	static const double values[] = { NAN,   INFINITY, -INFINITY, -0.0,  1.0 / 3,
-		                         1e300, 5e-324,   1e-10,     0x1p60 };
+	static const double values[] = { (double)NAN,
+		                         (double)INFINITY,
+		                         -(double)INFINITY,
+		                         -0.0,
+		                         1.0 / 3,
+		                         1e300,
+		                         5e-324,
+		                         1e-10,
+		                         0x1p60 };
 	int64_t m = 0;
 	int e = 0;
 

@@ -23,11 +23,11 @@ static const uint8_t bytes[ROW_TEXT_MAX] = "Grüße";
 
 static double odd_double(uint64_t random)
 {
-	static const double values[] = { 0.0,        -0.0,     5e-324, -5e-324,
-		                         1e308,      INFINITY, NAN,    21.5,
-		                         0.1,        -273.15,  1e-9,   9007199254740991.0,
-		                         1e16,       1e22,     2.5e-8, 1.0 / 3,
-		                         4294967.295 };
+	static const double values[] = {
+		0.0,         -0.0, 5e-324, -5e-324, 1e308,      (double)INFINITY,
+		(double)NAN, 21.5, 0.1,    -273.15, 1e-9,       9007199254740991.0,
+		1e16,        1e22, 2.5e-8, 1.0 / 3, 4294967.295
+	};
 	double v = values[random % (sizeof(values) / sizeof(*values))];
 	uint64_t bits = random;
 
