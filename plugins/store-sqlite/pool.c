@@ -6,7 +6,7 @@
 
 #include "block.h"
 
-#define IDLE_MAX 64
+#define IDLE_MAX 32
 
 struct pool {
 	pthread_mutex_t lock;
@@ -35,20 +35,24 @@ void pool_close(struct pooled *p)
 	free(p);
 }
 
-static void close_all(struct pooled *list)
+static uint32_t close_all(struct pooled *list)
 {
+	uint32_t n = 0;
+
 	while (list) {
 		struct pooled *next = list->next;
 		pool_close(list);
 		list = next;
+		n++;
 	}
+	return n;
 }
 
 struct pool *pool_free(struct pool *pool)
 {
 	if (!pool)
 		return NULL;
-	close_all(pool->idle);
+	(void)close_all(pool->idle);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
 	return NULL;
@@ -127,15 +131,15 @@ void pool_give(struct pool *pool, struct pooled *p, int64_t now_ns)
 	if (++pool->n_idle > IDLE_MAX)
 		rest = cut(pool, IDLE_MAX, INT64_MIN);
 	pthread_mutex_unlock(&pool->lock);
-	close_all(rest);
+	(void)close_all(rest);
 }
 
-void pool_trim(struct pool *pool, int64_t before_ns)
+uint32_t pool_trim(struct pool *pool, int64_t before_ns)
 {
 	struct pooled *rest;
 
 	pthread_mutex_lock(&pool->lock);
 	rest = cut(pool, IDLE_MAX, before_ns);
 	pthread_mutex_unlock(&pool->lock);
-	close_all(rest);
+	return close_all(rest);
 }

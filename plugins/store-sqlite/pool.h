@@ -21,5 +21,5 @@ struct pool *pool_free(struct pool *pool);
 int32_t pool_take(struct pool *pool, struct block *block, struct pooled **out);
 void pool_give(struct pool *pool, struct pooled *p, int64_t now_ns);
 void pool_close(struct pooled *p); /* instead of giving back, after a fault */
-/* Closes what nobody used since then. */
-void pool_trim(struct pool *pool, int64_t before_ns);
+/* Closes what nobody used since then; how many. */
+uint32_t pool_trim(struct pool *pool, int64_t before_ns);

@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -92,7 +93,9 @@ static void tell_health(const struct store *store)
 static void on_tick(void *ud)
 {
 	struct store *store = ud;
-	pool_trim(store->pool, store->plug.core->now_ns(SB_CLOCK_MONOTONIC) - IDLE_NS);
+	/* Their pages were many and small: tell the allocator that they are not needed any more. */
+	if (pool_trim(store->pool, store->plug.core->now_ns(SB_CLOCK_MONOTONIC) - IDLE_NS))
+		(void)malloc_trim(0);
 }
 
 static int32_t start(void *self)
@@ -206,7 +209,7 @@ static int32_t drop_before(void *self, struct sb_str class_, int64_t ts_ns)
 	int32_t n = manifest_drop(store->manifest, class_, ts_ns);
 
 	/* Connections that idle would keep the files. */
-	pool_trim(store->pool, INT64_MAX);
+	(void)pool_trim(store->pool, INT64_MAX);
 	if (n > 0)
 		plug_say(&store->plug, SB_LOG_INFO, "retention: %d blocks of class %.*s dropped", n,
 		         (int)class_.n, class_.p);
