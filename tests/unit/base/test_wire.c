@@ -93,7 +93,7 @@ static void doubles_are_exact_and_never_nan_in_json(void **state)
 	wire_f64(&w, -(double)INFINITY);
 	wire_f64(&w, 1e300);
 	wire_array_end(&w);
-	expect_text(&b, "[0.1,-0,null,null,1e300]");
+	expect_text(&b, "[0.1,-0.0,null,null,1e300]");
 	buffer_reset(&b);
 	w = wire_on(&b, WIRE_CBOR);
 	wire_f64(&w, 0.1);

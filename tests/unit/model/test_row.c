@@ -75,11 +75,11 @@ static int64_t odd_time(int64_t base, uint64_t random)
 	case 2:
 		return base;
 	case 3:
-		return base - base % 1000000 + (int64_t)(random % 2000000) * 1000000;
+		return (int64_t)((uint64_t)(base - base % 1000000) + random % 2000000 * 1000000);
 	case 4:
 		return -(int64_t)(random >> 30) * 1000000;
 	default:
-		return base + (int64_t)(random % 100000) - 50000;
+		return (int64_t)((uint64_t)base + random % 100000 - 50000);
 	}
 }
 
