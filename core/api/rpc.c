@@ -222,9 +222,13 @@ static void call_run_blocking(void *ud)
 static void report_param(void *ud, const char *pointer, const char *text)
 {
 	struct call *c = ud;
+	char field[sizeof(c->error.field)];
+	size_t n = text[0] == '"' ? strcspn(text + 1, "\"") : 0;
 
+	/* What is said of a member that is missing or unknown names it in front. */
+	snprintf(field, sizeof(field), "%s%s%.*s", pointer, n ? "/" : "", (int)n, text + 1);
 	if (!c->error.code)
-		call_refuse_with(c, RPC_INVALID_PARAMS, pointer, NULL, text);
+		call_refuse_with(c, RPC_INVALID_PARAMS, n ? field : pointer, NULL, text);
 }
 
 static int method_compare(const void *key, const void *row)

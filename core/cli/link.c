@@ -47,12 +47,17 @@ static void link_keep_event(struct link *l, json_t *event)
 
 static void link_take(struct link *l, const char *text, size_t n)
 {
-	json_t *message = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+	json_error_t error;
+	json_t *message = json_loadb(text, n, JSON_ALLOW_NUL, &error);
+
+	/* jansson's integers end at 2^63: a message with one beyond gives all its numbers as doubles. */
+	if (!message && json_error_code(&error) == json_error_numeric_overflow)
+		message = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
 	const json_t *id = json_object_get(message, "id");
 
 	if (json_object_get(message, "method")) {
 		link_keep_event(l, message);
-	} else if (json_is_integer(id) && json_integer_value(id) == l->id && !l->answer) {
+	} else if (json_is_number(id) && (json_int_t)json_number_value(id) == l->id && !l->answer) {
 		l->answer = message;
 		return;
 	}
