@@ -298,7 +298,8 @@ void wire_f64(struct wire *w, double v)
 	}
 	begin_item(w);
 	if (w->form == WIRE_JSON && v == 0 && signbit(v))
-		buffer_give(w->out, "-0.0", 4); /* many readers make -0 an integer, which has no sign */
+		buffer_give(w->out, "-0.0",
+		            4); /* many readers make -0 an integer, which has no sign */
 	else if (w->form == WIRE_JSON)
 		buffer_give(w->out, text, text_f64(text, v));
 	else

@@ -1,6 +1,6 @@
-/* A row: the values of one stream that share one time. This is its one binary form, from the reactor
- * through the journal to the head of the series; decoded with every bound checked, because a disk may
- * lie. A stream has at most 64 columns; a column holds one type for ever. */
+/* A row: the values of one stream that share one time. This is its one binary form, from the
+ * reactor through the journal to the head of the series; decoded with every bound checked, because
+ * a disk may lie. A stream has at most 64 columns; a column holds one type for ever. */
 #pragma once
 #include <stdint.h>
 
@@ -33,7 +33,8 @@ struct row {
 };
 
 /* Rows of one journal record share base_ns, written by the record in front of them. Doubles go as
- * scaled decimals where that is exact bit for bit. */
+ * scaled decimals where that is exact bit for bit. What is no row (columns not ascending, an
+ * unknown type, a longer text) makes the buffer bad. */
 void row_give(struct buffer *out, int64_t base_ns, const struct row *row);
 /* 0, or SB_E_CORRUPT. Blobs are borrowed from the cursor's bytes. */
 int row_take(struct cursor *c, int64_t base_ns, struct row *out);
