@@ -20,7 +20,7 @@
 #define PAGE_ROWS     256
 
 struct docs_service {
-	struct sb_docs table; /* what plugins get; leads back to the rest */
+	struct sb_docs table; /* first: what plugins get leads back to the rest */
 	struct docs *docs;
 	uint32_t slot;
 	pthread_mutex_t lock;
@@ -75,8 +75,8 @@ static void name_space(char out[static MAX_SPACE + 1], const char *instance)
 
 static struct space *space_of(struct instance *in)
 {
-	const struct sb_docs *table = service_find(in->host, "sb.docs/1");
-	return instance_get(in, container_of(table, struct docs_service, table)->slot);
+	const struct docs_service *s = service_find(in->host, "sb.docs/1");
+	return instance_get(in, s->slot);
 }
 
 static void reply_free(struct reply *r)

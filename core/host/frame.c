@@ -59,36 +59,45 @@ struct frame_slot *frame_here(void)
 }
 
 /* Not a locked addition: the counters are for people, and this is on every call's way. */
-static inline void add(_Atomic uint64_t *cell, uint64_t n)
+static inline uint64_t add(_Atomic uint64_t *cell, uint64_t n)
 {
-	atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n,
-	                      memory_order_relaxed);
+	uint64_t sum = atomic_load_explicit(cell, memory_order_relaxed) + n;
+	atomic_store_explicit(cell, sum, memory_order_relaxed);
+	return sum;
 }
 
-static inline void show(struct frame_slot *s, const struct frame *f)
+static inline void show(struct frame_slot *s, struct instance *in, const char *function)
 {
-	atomic_store_explicit(&s->instance, f ? f->instance : NULL, memory_order_relaxed);
-	atomic_store_explicit(&s->function, f ? f->function : NULL, memory_order_relaxed);
+	/* Release: the watchdog reads the instance behind the pointer. */
+	atomic_store_explicit(&s->instance, in, memory_order_release);
+	atomic_store_explicit(&s->function, function, memory_order_relaxed);
+}
+
+static __attribute__((noinline)) void enter_first(struct frame *f, struct instance *in,
+                                                  const char *function)
+{
+	slot_take();
+	frame_enter(f, in, function);
 }
 
 void frame_enter(struct frame *f, struct instance *in, const char *function)
 {
 	struct frame_slot *s = here;
-	if (__builtin_expect(!s, 0))
-		s = slot_take();
-	f->instance = in;
-	f->function = function;
-	f->outer = s->top;
-	f->since_ns = 0;
-	s->top = f;
-	show(s, f);
-	if (f->outer)
+	if (__builtin_expect(!s, 0)) {
+		enter_first(f, in, function);
 		return;
-	add(&s->turn, 1);
+	}
+	struct frame *outer = s->top;
+	*f = (struct frame){ .instance = in, .function = function, .outer = outer };
+	s->top = f;
+	show(s, in, function);
+	if (outer)
+		return;
+	uint64_t turn = add(&s->turn, 1);
 	if (!in)
 		return;
 	add(&in->calls, 1);
-	if (__builtin_expect((++s->sample & (SAMPLE_EVERY - 1)) == 0, 0))
+	if (__builtin_expect((turn & (SAMPLE_EVERY - 1)) == 0, 0))
 		f->since_ns = clock_mono();
 }
 
@@ -107,8 +116,9 @@ static __attribute__((noinline)) void account(const struct frame *f)
 void frame_leave(struct frame *f)
 {
 	struct frame_slot *s = here;
+	const struct frame *outer = f->outer;
 	s->top = f->outer;
-	show(s, f->outer);
+	show(s, outer ? outer->instance : NULL, outer ? outer->function : NULL);
 	if (__builtin_expect(f->since_ns != 0, 0))
 		account(f);
 }

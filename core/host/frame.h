@@ -19,8 +19,7 @@ struct frame_slot {
 	_Atomic(struct instance *) home;     /* a plugin's own thread: whose; NULL otherwise */
 	char thread[16];
 	_Atomic bool taken;
-	struct frame *top; /* its own thread only, as what follows */
-	uint32_t sample;
+	struct frame *top; /* its own thread only */
 };
 
 /* All slots, FRAME_SLOTS of them; those not taken are quiet. */

@@ -50,7 +50,7 @@ static void say(const struct frame_slot *s, struct sight *at, enum level level)
 static void look(const struct frame_slot *s, struct sight *at, int64_t passed_ns)
 {
 	uint64_t turn = atomic_load_explicit(&s->turn, memory_order_relaxed);
-	struct instance *in = atomic_load_explicit(&s->instance, memory_order_relaxed);
+	struct instance *in = atomic_load_explicit(&s->instance, memory_order_acquire);
 	if (!in || turn != at->turn || in != at->instance) {
 		if (at->level != QUIET)
 			log_info("%s came back after %lld ms", at->instance->name,

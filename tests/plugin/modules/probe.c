@@ -127,7 +127,7 @@ static int32_t serve(struct probe *p)
 
 static void misbehave(struct probe *p)
 {
-	const struct timespec stall = { .tv_nsec = 200000000 };
+	const struct timespec stall = { .tv_nsec = 600000000 };
 	if (strcmp(p->mode, "crash") == 0)
 		raise(SIGSEGV);
 	if (strcmp(p->mode, "stall") == 0)
