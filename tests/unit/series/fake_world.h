@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "model/record.h"
@@ -135,6 +136,14 @@ static inline void world_note(uint8_t series, const struct row *row, const struc
 	}
 }
 
+static inline void world_commit(struct buffer *payload)
+{
+	struct journal_commit *c = fake_journal_commit((struct sb_bytes){ payload->p, payload->n });
+	series_db_commit(world.db, c);
+	journal_commit_unref(c);
+	buffer_fini(payload);
+}
+
 /* Puts values of series of one device into one row each stream, and the rows into one record. */
 static inline void world_insert(const struct row_value *values, const uint8_t *series, uint32_t n,
                                 int64_t ts, int64_t rx, uint16_t flags)
@@ -165,10 +174,7 @@ static inline void world_insert(const struct row_value *values, const uint8_t *s
 		if (row.n)
 			row_give(&payload, rx, &row);
 	}
-	struct journal_commit *c = fake_journal_commit((struct sb_bytes){ payload.p, payload.n });
-	series_db_commit(world.db, c);
-	journal_commit_unref(c);
-	buffer_fini(&payload);
+	world_commit(&payload);
 }
 
 static inline void world_insert_random(int64_t ts)
@@ -204,4 +210,14 @@ static inline void world_insert_random(int64_t ts)
 	if (n)
 		world_insert(values, series, n, ts, WORLD_BASE + (int64_t)fake_journal.n * 1000000,
 		             (uint16_t)(world_rnd() % 9 ? 0 : SB_P_REPLAYED));
+}
+
+/* Until the feed has seen all that was committed. */
+static inline void world_feed_wait(void)
+{
+	struct series_stats st;
+	do {
+		usleep(200);
+		series_db_stats(world.db, &st);
+	} while (st.feed_lag);
 }

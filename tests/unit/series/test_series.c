@@ -185,18 +185,9 @@ static void latest_of(uint8_t series, const struct series_point **out)
 			*out = &world.points[i].p;
 }
 
-static void feed_wait(void)
-{
-	struct series_stats st;
-	do {
-		usleep(200);
-		series_db_stats(world.db, &st);
-	} while (st.feed_lag);
-}
-
 static void check_latest(void)
 {
-	feed_wait();
+	world_feed_wait();
 	for (uint8_t s = 0; s < WORLD_SERIES; s++) {
 		const struct series_point *p;
 		struct series_latest l;
@@ -448,54 +439,6 @@ static void random_histories_match_the_model(void **state)
 	check_everything();
 }
 
-/* ---- the feed */
-
-struct heard {
-	_Atomic uint64_t rows, turns, last_seq, disorder;
-	_Atomic bool slow;
-};
-
-static void on_row(void *ud, const struct row *row, uint64_t seq)
-{
-	struct heard *h = ud;
-	(void)row;
-	if (seq <= h->last_seq)
-		h->disorder++;
-	h->last_seq = seq;
-	h->rows++;
-	while (h->slow)
-		usleep(100);
-}
-
-static void on_turn(void *ud)
-{
-	((struct heard *)ud)->turns++;
-}
-
-static void a_listener_that_falls_behind_still_hears_every_row(void **state)
-{
-	(void)state;
-	struct heard h = { .slow = true };
-	struct series_listener l = { .row = on_row, .turn = on_turn, .ud = &h };
-	struct row_value v = { .type = SB_T_I64 };
-	uint8_t s = 0;
-	series_db_stop(world.db);
-	series_db_listen(world.db, &l);
-	assert_int_equal(series_db_start(world.db), 0);
-	for (int i = 0; i < 2000; i++) {
-		v.v.i = i;
-		world_insert(&v, &s, 1, WORLD_BASE + i * WORLD_MINUTE, WORLD_BASE, 0);
-		if (i == 1000)
-			h.slow = false;
-	}
-	feed_wait();
-	assert_int_equal(h.rows, 2000);
-	assert_int_equal(h.disorder, 0);
-	assert_true(h.turns > 0);
-	assert_true(fake_journal.cursors > 0);
-	check_latest();
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -511,7 +454,6 @@ int main(void)
 		T(whoever_has_enough_stops),
 		T(a_long_chart_reads_statistics_only),
 		T(random_histories_match_the_model),
-		T(a_listener_that_falls_behind_still_hears_every_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
