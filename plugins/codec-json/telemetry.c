@@ -12,6 +12,16 @@ struct element {
 	bool has_ts, has_values;
 };
 
+/* The name of a key on the first level, which usually stands so in the payload. */
+static inline int32_t top_name(struct decoding *d, const struct sb_json_text *key,
+                               struct sb_str *out)
+{
+	if (key->escaped || key->n > DECODING_NAME)
+		return decoding_name(d, NULL, key, out);
+	*out = sb_str_of(key->p, key->n);
+	return 0;
+}
+
 /* A value that is neither object nor array; kind is what sb_json_peek() said. */
 static int32_t take_scalar(struct decoding *d, struct metric *m, char kind)
 {
@@ -225,7 +235,7 @@ static int32_t take_values(struct decoding *d, struct element *e)
 	}
 	sb_json_object(&d->json);
 	while (r == 0 && sb_json_key(&d->json, &key)) {
-		r = decoding_name(d, NULL, &key, &name);
+		r = top_name(d, &key, &name);
 		if (r == 0)
 			r = take_metric(d, e->ts_ns, name, 1);
 	}
@@ -258,7 +268,7 @@ static int32_t take_element(struct decoding *d)
 	decoding_row(d);
 	sb_json_object(&d->json);
 	while (r == 0 && sb_json_key(&d->json, &key)) {
-		r = decoding_name(d, NULL, &key, &name);
+		r = top_name(d, &key, &name);
 		if (r == 0)
 			r = take_member(d, &e, name);
 	}
