@@ -28,7 +28,7 @@ static int resize_tail(struct conn *c, uint32_t cap)
 static int append(struct conn *c, const uint8_t *p, uint32_t n)
 {
 	uint32_t need = c->tail_n + n;
-	if (need > c->tail_cap) {
+	if (!c->tail || need > c->tail_cap) {
 		int r = resize_tail(c, MAX(need, c->tail_cap * 2));
 		if (r < 0)
 			return r;

@@ -86,7 +86,8 @@ size_t mailbox_run(struct mailbox *mb)
 	pthread_mutex_lock(&mb->lock);
 	mb->sleeping = false;
 	struct task *tasks = mb->tasks;
-	size_t n = mb->n, cap = mb->cap;
+	size_t n = mb->n;
+	size_t cap = mb->cap;
 	if (n > 0) {
 		mb->tasks = mb->spare;
 		mb->cap = mb->spare_cap;

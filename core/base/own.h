@@ -1,5 +1,5 @@
-/* Ownership that reads like the language: a local declared with _own_(f) is ended by f at the end of
- * its scope; steal() hands its value over. */
+/* Ownership that reads like the language: a local declared with _own_(f) is ended by f at the end
+ * of its scope; steal() hands its value over. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -9,22 +9,22 @@
 #define _own_(f) __attribute__((cleanup(f)))
 
 /* The value of a pointer variable, which is NULL from here on. */
-#define steal(p) \
-	({ \
+#define steal(p)                             \
+	({                                   \
 		__typeof__(p) stolen_ = (p); \
-		(p) = NULL; \
-		stolen_; \
+		(p) = NULL;                  \
+		stolen_;                     \
 	})
 
-#define container_of(ptr, type, member) \
-	({ \
-		const __typeof__(((type *)0)->member) *member_ = (ptr); \
-		(type *)((uintptr_t)member_ - offsetof(type, member)); \
+#define container_of(ptr, type, member)                                     \
+	({                                                                  \
+		__typeof__(((type *)0)->member) *member_ = (ptr);           \
+		(type *)(void *)((char *)member_ - offsetof(type, member)); \
 	})
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 /* free() as a cleanup: _own_(freep) char *text. */
 static inline void freep(void *p)

@@ -1,8 +1,8 @@
 /* A ring of byte records between exactly one producer and one consumer thread. Never spins: a full
  * ring is the producer's back-pressure. Published records are seen whole and in order.
  *
- * Sleep protocol: a consumer that found nothing calls ring_sleep() and only sleeps on its eventfd if
- * that returned true; ring_publish() tells the producer to wake it. */
+ * Sleep protocol: a consumer that found nothing calls ring_sleep() and only sleeps on its eventfd
+ * if that returned true; ring_publish() tells the producer to wake it. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,8 @@ struct ring;
 int ring_new(struct ring **out, size_t bytes); /* power of two, 4 KiB at least; touched lazily */
 struct ring *ring_free(struct ring *ring);
 
-/* Producer. Room for one record of n bytes (contiguous, 8-aligned), or NULL: publish, wake, wait. */
+/* Producer. Room for one record of n bytes (contiguous, 8-aligned), or NULL: publish, wake, wait.
+ */
 void *ring_reserve(struct ring *ring, size_t n);
 /* Producer. Makes the reserved record (n may be smaller than reserved) part of what the next
  * ring_publish() shows. */

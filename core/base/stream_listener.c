@@ -51,7 +51,8 @@ static int parse_address(struct sb_str text, union address *out, socklen_t *len)
 		return -EINVAL;
 	memcpy(buf, text.p, text.n);
 	buf[text.n] = 0;
-	char *colon = strrchr(buf, ':'), *host = buf;
+	char *host = buf;
+	char *colon = strrchr(buf, ':');
 	if (!colon)
 		return -EINVAL;
 	*colon = 0;
@@ -171,7 +172,10 @@ static void on_accept(struct watch *w, uint32_t events)
 /* Options are inherited by accepted sockets. */
 static int set_options(int fd, const union address *a)
 {
-	int one = 1, zero = 0, size = KERNEL_BUFFER, seconds = KEEPALIVE_SECONDS;
+	const int one = 1;
+	const int zero = 0;
+	const int size = KERNEL_BUFFER;
+	const int seconds = KEEPALIVE_SECONDS;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
 		return -errno;
 	if (a->sa.sa_family == AF_INET6)
@@ -222,26 +226,23 @@ int listener_new(struct streams *s, const struct sb_listen *spec, struct tls *tl
 	if (r < 0)
 		return log_error(r, "\"%.*s\" is no address to listen on",
 		                 (int)MIN(spec->address.n, 80), spec->address.p);
-	_own_(closep) int fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	                              0);
-	r = fd < 0 ? -errno : bind_to(fd, &a, len, port);
-	if (r < 0)
-		return log_error(r, "cannot listen on %.*s", (int)spec->address.n, spec->address.p);
 	struct listener *l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->owner = s;
 	l->tls = tls;
 	copy_spec(l, spec);
-	l->watch = (struct watch){ .fd = fd, .fn = on_accept };
+	l->watch.fn = on_accept;
+	l->watch.fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	l->pause.fn = resume;
 	list_init(&l->link);
-	r = loop_watch(s->loop, &l->watch, EPOLLIN);
+	r = l->watch.fd < 0 ? -errno : bind_to(l->watch.fd, &a, len, port);
+	if (r == 0)
+		r = loop_watch(s->loop, &l->watch, EPOLLIN);
 	if (r < 0) {
-		free(l);
-		return r;
+		listener_free(l);
+		return log_error(r, "cannot listen on %.*s", (int)spec->address.n, spec->address.p);
 	}
-	fd = -1; /* the listener's from here on */
 	*out = l;
 	return 0;
 }
@@ -253,7 +254,8 @@ struct listener *listener_free(struct listener *l)
 	list_remove(&l->link);
 	timer_end(&l->pause);
 	loop_watch(l->owner->loop, &l->watch, 0);
-	close(l->watch.fd);
+	if (l->watch.fd >= 0)
+		close(l->watch.fd);
 	free(l);
 	return NULL;
 }

@@ -168,7 +168,9 @@ static void poll_unit(struct bus *b, struct unit *u, uint32_t request, struct sb
 static void step(struct bus *b)
 {
 	const struct services *s = &b->services;
-	uint32_t request = 0, points, bytes;
+	uint32_t request = 0;
+	uint32_t points;
+	uint32_t bytes;
 	int64_t due_ns;
 	if (b->is_stopped || b->is_posted)
 		return;

@@ -56,7 +56,8 @@ static modbus_t *new_tcp(char *host)
 
 static modbus_t *new_rtu(char *path)
 {
-	char *frame = cut(path, is_frame), *baud = cut(path, all_digits);
+	char *frame = cut(path, is_frame);
+	char *baud = cut(path, all_digits);
 	long speed = baud ? strtol(baud, NULL, 10) : 9600;
 	if (path[0] != '/' || speed < 50 || speed > 4000000)
 		return NULL;
@@ -85,8 +86,8 @@ int link_new(struct link **out, const char *address, int64_t timeout_ns, char *w
 		free(link);
 		return -EINVAL;
 	}
-	uint32_t s = (uint32_t)(timeout_ns / 1000000000),
-		 us = (uint32_t)(timeout_ns % 1000000000 / 1000);
+	uint32_t s = (uint32_t)(timeout_ns / 1000000000);
+	uint32_t us = (uint32_t)(timeout_ns % 1000000000 / 1000);
 	modbus_set_response_timeout(link->bus, s, us);
 	*out = link;
 	return 0;

@@ -46,7 +46,8 @@ static int32_t copy_text(const struct sb_config *config, const char *pointer, ch
 static int add_unit(struct modbus *m, const struct sb_config *config, uint32_t i, const char *dir,
                     char *why, size_t cap)
 {
-	char pointer[32], text[4096];
+	char pointer[32];
+	char text[4096];
 	snprintf(pointer, sizeof(pointer), "/device/%u", i);
 	int r = copy_text(config, pointer, text, sizeof(text));
 	if (r < 0)
@@ -65,7 +66,8 @@ static int add_unit(struct modbus *m, const struct sb_config *config, uint32_t i
 
 static int build(struct modbus *m, const struct sb_config *config, char *why, size_t cap)
 {
-	char address[512], dir[3072];
+	char address[512];
+	char dir[3072];
 	int64_t timeout_ns = 0;
 	uint32_t n = 0;
 	int r = copy_text(config, "/connect", address, sizeof(address));

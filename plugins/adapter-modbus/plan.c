@@ -86,7 +86,7 @@ static int gather(struct plan *plan)
 	return 0;
 }
 
-int plan_new(struct plan **out, const struct profile *profile, int64_t interval_ns)
+int plan_new(struct plan **out, struct profile *profile, int64_t interval_ns)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
 	if (!plan)
@@ -102,8 +102,7 @@ int plan_new(struct plan **out, const struct profile *profile, int64_t interval_
 		if (interval_ns > 0)
 			profile->values[i].interval_ns = interval_ns;
 	}
-	qsort_r(plan->order, profile->n_values, sizeof(*plan->order), compare,
-	        (void *)(uintptr_t)profile);
+	qsort_r(plan->order, profile->n_values, sizeof(*plan->order), compare, profile);
 	int r = gather(plan);
 	if (r < 0) {
 		plan_free(plan);
@@ -129,7 +128,9 @@ int plan_split(struct plan *plan, uint32_t request)
 	if (!rest)
 		return -ENOMEM;
 	struct request *q = &plan->requests[request];
-	uint32_t at = q->n / 2, widest = 0, end = 0;
+	uint32_t at = q->n / 2;
+	uint32_t widest = 0;
+	uint32_t end = 0;
 	for (uint32_t i = 0; i + 1 < q->n; i++) {
 		uint32_t here = end_of(plan_value(plan, q->first + i));
 		uint32_t next = plan_value(plan, q->first + i + 1)->address;

@@ -22,8 +22,8 @@ struct plan {
 	uint32_t *order; /* indices of profile.values */
 };
 
-/* interval_ns 0: as the profile says. */
-int plan_new(struct plan **out, const struct profile *profile, int64_t interval_ns);
+/* interval_ns 0: as the profile says; else the profile says so from here on. */
+int plan_new(struct plan **out, struct profile *profile, int64_t interval_ns);
 struct plan *plan_free(struct plan *plan);
 /* The value at a place of order[]. */
 const struct value_spec *plan_value(const struct plan *plan, uint32_t place);

@@ -34,11 +34,11 @@ __attribute__((format(printf, 3, 4))) static void wrong(struct reading *rd, cons
 {
 	char text[160];
 	va_list ap;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap); // NOLINT(clang-analyzer-valist.Uninitialized)
+	va_end(ap);
 	if (rd->r < 0)
 		return;
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
 	snprintf(rd->why, rd->cap, "%s: %s%s%s: %s", rd->path, rd->where,
 	         rd->where[0] && key[0] ? "." : "", key, text);
 	rd->r = -EINVAL;
@@ -70,11 +70,11 @@ int profile_interval(const char *text, int64_t *ns)
 
 /* ---- members */
 
-static void only(struct reading *rd, const json_t *object, const char *const *keys)
+static void only(struct reading *rd, json_t *object, const char *const *keys)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	json_object_foreach(object, key, value)
 	{
 		const char *const *known = keys;
 		while (*known && strcmp(*known, key) != 0)
@@ -199,19 +199,20 @@ static void take_invalid(struct reading *rd, const json_t *o, struct value_spec 
 		return;
 	const char *text = json_string_value(j);
 	char *end = NULL;
+	bool is_number = true;
 	errno = 0;
 	if (json_is_integer(j) && json_integer_value(j) >= 0)
 		v->invalid = (uint64_t)json_integer_value(j);
 	else if (text && strncmp(text, "0x", 2) == 0)
 		v->invalid = strtoull(text, &end, 16);
 	else
-		end = (char *)(uintptr_t) "?";
+		is_number = false;
 	v->has_invalid = v->form < VALUE_BOOL;
-	if (errno || (end && (*end || end == text + 2)) || !v->has_invalid)
+	if (!is_number || errno || (end && (*end || end == text + 2)) || !v->has_invalid)
 		wrong(rd, "invalid", "must be the raw value of a number, such as \"0x8000\"");
 }
 
-static void take_value(struct reading *rd, const json_t *o, const struct defaults *d,
+static void take_value(struct reading *rd, json_t *o, const struct defaults *d,
                        struct value_spec *v)
 {
 	static const char *const keys[] = { "name",     "kind",     "address", "type",    "length",
@@ -222,7 +223,8 @@ static void take_value(struct reading *rd, const json_t *o, const struct default
 		return;
 	}
 	only(rd, o, keys);
-	const char *name = take_text(rd, o, "name", NULL), *unit = take_text(rd, o, "unit", "");
+	const char *name = take_text(rd, o, "name", NULL);
+	const char *unit = take_text(rd, o, "unit", "");
 	if (!*name || strlen(name) > MAX_NAME || strlen(unit) > MAX_NAME)
 		wrong(rd, "name", "name and unit must have 1 to 128 bytes");
 	take_place(rd, o, v);
@@ -240,20 +242,21 @@ static void take_value(struct reading *rd, const json_t *o, const struct default
 
 static int by_name(const void *a, const void *b)
 {
-	const struct value_spec *const *x = a, *const *y = b;
+	const struct value_spec *const *x = a;
+	const struct value_spec *const *y = b;
 	return strcmp((*x)->name, (*y)->name);
 }
 
 static void refuse_twins(struct reading *rd, const struct profile *p)
 {
-	const struct value_spec **sorted = calloc(p->n_values, sizeof(*sorted));
+	const struct value_spec **sorted = calloc(p->n_values, sizeof(struct value_spec *));
 	if (!sorted) {
 		wrong(rd, "", "no memory");
 		return;
 	}
 	for (uint32_t i = 0; i < p->n_values; i++)
 		sorted[i] = &p->values[i];
-	qsort(sorted, p->n_values, sizeof(*sorted), by_name);
+	qsort(sorted, p->n_values, sizeof(struct value_spec *), by_name);
 	for (uint32_t i = 1; i < p->n_values; i++) {
 		if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
 			wrong(rd, "registers", "the name \"%.64s\" is used twice", sorted[i]->name);
@@ -261,7 +264,7 @@ static void refuse_twins(struct reading *rd, const struct profile *p)
 	free(sorted);
 }
 
-static void take_profile(struct reading *rd, const json_t *root, struct profile *p)
+static void take_profile(struct reading *rd, json_t *root, struct profile *p)
 {
 	static const char *const keys[] = { "title",         "vendor",   "model",
 		                            "comment",       "interval", "order",

@@ -28,7 +28,8 @@ struct words {
 static int cut_words(char *text, struct words *w, char *why, size_t cap)
 {
 	for (char *at = strrchr(text, ' '); at; at = strrchr(text, ' ')) {
-		char *word = at + 1, *value = strchr(word, '=');
+		char *word = at + 1;
+		char *value = strchr(word, '=');
 		if (value && strncmp(word, "unit=", 5) == 0)
 			w->unit = value + 1;
 		else if (value && strncmp(word, "profile=", 8) == 0)
@@ -128,7 +129,8 @@ static int64_t now_mono(const struct unit *u)
 
 static void schedule(struct unit *u, struct request *q)
 {
-	int64_t now = now_mono(u), interval = q->interval_ns * (q->is_refused ? REFUSED_FACTOR : 1);
+	int64_t now = now_mono(u);
+	int64_t interval = q->interval_ns * (q->is_refused ? REFUSED_FACTOR : 1);
 	q->due_ns += interval;
 	if (q->due_ns > now)
 		return;
@@ -383,7 +385,8 @@ void unit_down(struct unit *u, int32_t why, const char *detail)
 void unit_pay(struct unit *u)
 {
 	const struct services *s = u->services;
-	uint32_t at = 0, n = u->profile->n_values;
+	uint32_t at = 0;
+	uint32_t n = u->profile->n_values;
 	int64_t ts_ns = s->core->now_ns(SB_CLOCK_UTC);
 	while (u->owes_no_comm) {
 		struct sb_batch *b = s->telemetry->acquire(s->host, NO_COMM_POINTS, 0);

@@ -71,10 +71,11 @@ static double float_of(enum value_form form, uint64_t bits)
 	return (double)f;
 }
 
-static int64_t signed_of(const struct value_spec *spec, uint64_t bits)
+static int64_t signed_of(enum value_form form, uint64_t bits)
 {
-	unsigned spare = 64 - 16u * spec->size;
-	return (int64_t)(bits << spare) >> spare;
+	if (form == VALUE_I16)
+		return (int16_t)bits;
+	return form == VALUE_I32 ? (int32_t)bits : (int64_t)bits;
 }
 
 static double scaled(const struct value_spec *spec, double raw)
@@ -94,7 +95,7 @@ static void take_number(const struct value_spec *spec, uint64_t bits, struct val
 			out->quality = SB_Q_SENSOR;
 		break;
 	case SB_T_I64:
-		out->v.i = signed_of(spec, bits);
+		out->v.i = signed_of(spec->form, bits);
 		raw = (double)out->v.i;
 		break;
 	default:
