@@ -17,6 +17,7 @@
 #include "series/encoder.h"
 #include "series/generation.h"
 #include "series/head.h"
+#include "series/refill.h"
 #include "series/series.h"
 
 #define LOOK_EVERY_NS  (500 * NS_PER_MS)
@@ -114,12 +115,17 @@ static int flush_one(struct flush *f)
 	return 0;
 }
 
-/* What failed before goes first; then what came since. */
+/* What failed before goes first; then what came since; then what had no room. */
 static int attempt(struct flush *f)
 {
 	bool left_over = f->sealed != NULL;
 	int r = flush_one(f);
-	return r >= 0 && left_over ? flush_one(f) : r;
+	if (r >= 0 && left_over)
+		r = flush_one(f);
+	while (r >= 0 && (r = refill_next(f->head, f->config->journal, f->config->head_max_bytes,
+	                                  &f->sealed)) > 0)
+		r = flush_one(f);
+	return r;
 }
 
 /* ---- the thread */
@@ -139,9 +145,10 @@ static bool head_is_due(struct flush *f)
 
 static bool is_due(struct flush *f)
 {
-	if (f->sealed)
+	uint64_t seq;
+	if (f->sealed || f->pause_ns)
 		return clock_mono() >= f->retry_at_ns;
-	return head_is_due(f);
+	return head_is_due(f) || head_is_full(f->head, &seq);
 }
 
 static void look_later(struct flush *f)

@@ -7,13 +7,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "model/record.h"
 #include "model/row.h"
 #include "series/generation.h"
 #include "series/points.h"
 
-int head_init(struct head *head)
+int head_init(struct head *head, uint64_t max_bytes)
 {
+	head->max_bytes = max_bytes;
 	pthread_mutex_init(&head->lock, NULL);
 	return generation_new(&head->active);
 }
@@ -25,9 +27,19 @@ void head_fini(struct head *head)
 	pthread_mutex_destroy(&head->lock);
 }
 
+static uint64_t bytes_of(const struct generation *g)
+{
+	return g ? g->bytes : 0;
+}
+
 void head_begin(struct head *head)
 {
 	pthread_mutex_lock(&head->lock);
+	if (head->full || bytes_of(head->active) + bytes_of(head->sealed) < head->max_bytes)
+		return;
+	head->full = true;
+	(void)log_error(0, "%llu MiB wait for the store: newer values stay in the journal, unseen",
+	                (unsigned long long)(head->max_bytes >> 20));
 }
 
 void head_end(struct head *head)
@@ -35,7 +47,7 @@ void head_end(struct head *head)
 	pthread_mutex_unlock(&head->lock);
 }
 
-static int rows_add(struct head *head, struct sb_bytes payload)
+static int rows_add(struct head *head, struct generation *g, struct sb_bytes payload)
 {
 	struct points points;
 	struct row row;
@@ -43,7 +55,7 @@ static int rows_add(struct head *head, struct sb_bytes payload)
 	uint64_t rows = 0, values = 0;
 	int r = points_open(&points, payload);
 	while (r >= 0 && (r = points_next(&points, &row, &bytes)) > 0) {
-		r = generation_add(head->active, &row, points.base_ns, bytes);
+		r = generation_add(g, &row, points.base_ns, bytes);
 		rows++;
 		values += row.n;
 	}
@@ -52,15 +64,14 @@ static int rows_add(struct head *head, struct sb_bytes payload)
 	return r;
 }
 
-void head_record(struct head *head, uint64_t seq, struct sb_bytes payload)
+void head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_bytes payload)
 {
-	struct generation *g = head->active;
 	if (g->seq_first == 0) {
 		g->seq_first = seq;
 		g->born_ns = clock_mono();
 	}
 	if (payload.n && payload.p[0] == RECORD_POINTS) {
-		int r = rows_add(head, payload);
+		int r = rows_add(head, g, payload);
 		if (r < 0) {
 			head->bad_records++;
 			(void)log_error(r, "rows of journal record %llu are not visible",
@@ -68,6 +79,17 @@ void head_record(struct head *head, uint64_t seq, struct sb_bytes payload)
 		}
 	}
 	g->seq_last = seq;
+}
+
+void head_record(struct head *head, uint64_t seq, struct sb_bytes payload)
+{
+	head->seq_seen = seq;
+	if (head->full) {
+		head->left_out++;
+		return;
+	}
+	head_fill(head, head->active, seq, payload);
+	head->seq_in = seq;
 }
 
 uint32_t head_take(struct head *head, struct generation *out[HEAD_GENERATIONS])
@@ -109,4 +131,38 @@ void head_forget(struct head *head)
 	head->sealed = NULL;
 	pthread_mutex_unlock(&head->lock);
 	generation_unref(old);
+}
+
+bool head_is_full(struct head *head, uint64_t *seq_in)
+{
+	pthread_mutex_lock(&head->lock);
+	bool full = head->full;
+	*seq_in = head->seq_in;
+	pthread_mutex_unlock(&head->lock);
+	return full;
+}
+
+void head_adopt_sealed(struct head *head, struct generation *g)
+{
+	pthread_mutex_lock(&head->lock);
+	head->sealed = generation_ref(g);
+	head->seq_in = g->seq_last;
+	pthread_mutex_unlock(&head->lock);
+}
+
+bool head_adopt_active(struct head *head, struct generation *g)
+{
+	struct generation *old = NULL;
+	pthread_mutex_lock(&head->lock);
+	bool all = MAX(g->seq_last, head->seq_in) >= head->seq_seen;
+	if (all) {
+		old = head->active; /* empty since the head was full */
+		head->active = generation_ref(g);
+		head->seq_in = head->seq_seen;
+		head->full = false;
+		head->left_out = 0;
+	}
+	pthread_mutex_unlock(&head->lock);
+	generation_unref(old);
+	return all;
 }

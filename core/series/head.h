@@ -16,10 +16,13 @@ struct generation;
 struct head {
 	pthread_mutex_t lock;
 	struct generation *active, *sealed; /* sealed may be NULL */
-	_Atomic uint64_t rows, points, bad_records;
+	uint64_t max_bytes;
+	bool full;                 /* rows stay in the journal */
+	uint64_t seq_in, seq_seen; /* the last record that is in, and that came */
+	_Atomic uint64_t rows, points, bad_records, left_out;
 };
 
-int head_init(struct head *head);
+int head_init(struct head *head, uint64_t max_bytes);
 void head_fini(struct head *head);
 
 /* The one thread that writes: begin, any number of records in order, end. */
@@ -33,3 +36,13 @@ uint32_t head_take(struct head *head, struct generation *out[HEAD_GENERATIONS]);
  * head_forget(). 0 and NULL: nothing came since. -EBUSY: one is sealed already. */
 int head_seal(struct head *head, struct generation **out);
 void head_forget(struct head *head);
+
+/* ---- flush thread, while the head is full */
+bool head_is_full(struct head *head, uint64_t *seq_in);
+/* A record of the journal into a generation that is not part of the head yet. */
+void head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_bytes payload);
+/* Takes a reference to g, which follows on what is in, as the sealed one. */
+void head_adopt_sealed(struct head *head, struct generation *g);
+/* The same as the active one, if nothing came that is not in g: then the head is not full any more.
+ */
+bool head_adopt_active(struct head *head, struct generation *g);

@@ -22,7 +22,8 @@
 #include "series/query.h"
 #include "series/restore.h"
 
-#define HOUR (3600 * NS_PER_S)
+#define HOUR       (3600 * NS_PER_S)
+#define HEAD_TIMES 4 /* so often what a flush takes may wait in memory when the store fails */
 
 struct series_db {
 	struct series_config config;
@@ -40,7 +41,7 @@ int series_db_new(struct series_db **out, const struct series_config *config)
 	if (!db)
 		return -ENOMEM;
 	db->config = *config;
-	int r = head_init(&db->head);
+	int r = head_init(&db->head, HEAD_TIMES * config->head_max_bytes);
 	if (r >= 0)
 		r = latest_new(&db->latest, config->catalog);
 	feed_init(&db->feed, config->journal, db->latest);
@@ -204,6 +205,7 @@ void series_db_stats(const struct series_db *db, struct series_stats *out)
 		.flush_failures = db->flush.failures,
 		.corrupt_chunks = db->corrupt,
 		.feed_dropped = db->feed.dropped,
+		.records_unseen = db->head.left_out,
 	};
 	uint64_t done = db->feed.seq_out;
 	uint64_t in = db->feed.seq_in;

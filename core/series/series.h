@@ -98,5 +98,8 @@ struct series_stats {
 	uint64_t head_bytes, head_rows, rows_total, points_total, flushes, flush_failures,
 		corrupt_chunks;
 	uint64_t feed_lag, feed_dropped;
+	/* The store failed so long that memory is full: these are safe in the journal, but not
+	 * seen. */
+	uint64_t records_unseen;
 };
 void series_db_stats(const struct series_db *db, struct series_stats *out);

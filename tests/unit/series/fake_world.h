@@ -34,7 +34,8 @@ struct world {
 	struct world_point *points;
 	size_t n;
 	uint64_t seed;
-	bool quiet; /* definitions go to the journal only */
+	bool quiet;        /* definitions go to the journal only */
+	uint64_t head_max; /* 0: without end */
 };
 
 static struct world world;
@@ -64,7 +65,7 @@ static inline int world_open(void)
 	struct series_config config = { .catalog = world.catalog,
 		                        .journal = &fake_journal,
 		                        .docs = &world.docs,
-		                        .head_max_bytes = 1 << 30,
+		                        .head_max_bytes = world.head_max ? world.head_max : 1 << 30,
 		                        .flush_every_ns = INT64_MAX,
 		                        .retention_class = "standard" };
 	if (r >= 0)

@@ -332,6 +332,32 @@ static void a_restart_brings_everything_back(void **state)
 	}
 }
 
+static void what_finds_no_room_in_memory_comes_back_from_the_journal(void **state)
+{
+	(void)state;
+	struct series_stats st;
+	for (int restart = 0; restart < 2; restart++) {
+		world_close();
+		world.head_max = 20000;
+		world.quiet = true;
+		assert_int_equal(world_open(), 0);
+		world.quiet = false;
+		fake_store.fail_after = 0;
+		insert_steady(3000, WORLD_BASE + restart * 2500 * WORLD_MINUTE);
+		assert_int_equal(series_db_flush(world.db), -EIO);
+		series_db_stats(world.db, &st);
+		assert_true(st.records_unseen > 0);
+		assert_true(st.head_bytes < 100000);
+		fake_store.fail_after = restart ? -1 : 2;
+		(void)series_db_flush(world.db);
+	}
+	assert_int_equal(series_db_flush(world.db), 0);
+	series_db_stats(world.db, &st);
+	assert_int_equal(st.records_unseen, 0);
+	check_everything();
+	check_latest();
+}
+
 static void a_damaged_chunk_is_counted_and_the_rest_is_served(void **state)
 {
 	(void)state;
@@ -450,6 +476,7 @@ int main(void)
 		T(a_flush_that_fails_loses_nothing_and_is_made_up_for),
 		T(the_journal_forgets_nothing_before_documents_are_saved),
 		T(a_restart_brings_everything_back),
+		T(what_finds_no_room_in_memory_comes_back_from_the_journal),
 		T(a_damaged_chunk_is_counted_and_the_rest_is_served),
 		T(whoever_has_enough_stops),
 		T(a_long_chart_reads_statistics_only),
