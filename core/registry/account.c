@@ -69,6 +69,7 @@ void account_show(const struct account *account, struct wire *out)
 		[SB_ROLE_OPERATOR] = "operator",
 		[SB_ROLE_ADMIN] = "admin",
 	};
+	int64_t created_us = account->created_ns / NS_PER_US;
 
 	wire_map(out);
 	wire_key(out, "name");
@@ -80,6 +81,6 @@ void account_show(const struct account *account, struct wire *out)
 	wire_key(out, "must_change");
 	wire_bool(out, account->must_change);
 	wire_key(out, "created");
-	wire_f64(out, (double)(account->created_ns / NS_PER_US) / 1000.0);
+	wire_f64(out, (double)created_us / 1000.0);
 	wire_map_end(out);
 }

@@ -15,13 +15,14 @@ int audit_init(struct audit *audit, const struct audit_facts *facts)
 {
 	struct wire w = wire_on(&audit->doc, WIRE_JSON);
 	int64_t now = clock_utc();
+	int64_t now_us = now / NS_PER_US;
 
 	/* The random part keeps apart what happens within one tick of the clock. */
 	(void)snprintf(audit->key, sizeof(audit->key), "%020" PRId64 "-%08" PRIx32, now,
 	               randombytes_random());
 	wire_map(&w);
 	wire_key(&w, "when");
-	wire_f64(&w, (double)(now / NS_PER_US) / 1000.0);
+	wire_f64(&w, (double)now_us / 1000.0);
 	wire_key(&w, "who");
 	wire_text(&w, facts->who);
 	wire_key(&w, "what");

@@ -128,7 +128,7 @@ static int submit(struct registry *reg, struct device *dev, struct change *c, re
 	return SB_PENDING;
 }
 
-int registry_change(struct registry *reg, struct sb_str id, const struct device_change *wish,
+int registry_change(struct registry *reg, struct sb_str id, const struct device_change *change,
                     registry_done_fn done, void *ud)
 {
 	struct change *c;
@@ -137,21 +137,21 @@ int registry_change(struct registry *reg, struct sb_str id, const struct device_
 	int r = registry_find(reg, id, &dev);
 
 	if (r == 0)
-		r = check(wish);
+		r = check(change);
 	if (r < 0)
 		return r;
 	registry_lock(reg);
 	rev = dev->rev;
 	registry_unlock(reg);
-	if (wish->if_rev != UINT64_MAX && wish->if_rev != rev)
+	if (change->if_rev != UINT64_MAX && change->if_rev != rev)
 		return SB_E_CONFLICT;
-	if (wish->dry_run)
+	if (change->dry_run)
 		return 0;
-	r = change_new(&c, wish);
+	r = change_new(&c, change);
 	return r < 0 ? r : submit(reg, dev, c, done, ud);
 }
 
-int registry_create(struct registry *reg, struct sb_str id, const struct device_change *wish,
+int registry_create(struct registry *reg, struct sb_str id, const struct device_change *change,
                     registry_done_fn done, void *ud)
 {
 	struct change *c;
@@ -161,12 +161,12 @@ int registry_create(struct registry *reg, struct sb_str id, const struct device_
 	if (r == 0)
 		return SB_E_EXISTS;
 	if (r == SB_E_UNKNOWN_DEVICE)
-		r = check(wish);
+		r = check(change);
 	if (r == 0 && registry_count(reg) >= reg->config.max_devices)
 		r = SB_E_QUOTA;
-	if (r < 0 || wish->dry_run)
+	if (r < 0 || change->dry_run)
 		return r;
-	r = change_new(&c, wish);
+	r = change_new(&c, change);
 	if (r < 0)
 		return r;
 	r = registry_make(reg, id, DEVICE_EXPECTED, &dev);

@@ -22,7 +22,11 @@ static const struct device_quarantine no_quarantine[DEVICE_QUARANTINE_KEPT];
 /* The pointers in struct device are const for everybody else. */
 static void *own(const void *p)
 {
-	return (void *)(uintptr_t)p;
+	union {
+		const void *theirs;
+		void *ours;
+	} cast = { .theirs = p };
+	return cast.ours;
 }
 
 int device_new(struct device **out, uint32_t no, struct sb_str id)

@@ -13,7 +13,8 @@
 
 static bool is_worth_telling(struct device *dev, enum device_fate fate)
 {
-	int64_t now, told;
+	int64_t now;
+	int64_t told;
 
 	if (fate != FATE_accepted)
 		return true;

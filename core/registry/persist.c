@@ -72,11 +72,11 @@ int registry_load(struct registry *reg)
 	return 0;
 }
 
-int registry_apply(struct registry *reg, struct sb_bytes payload)
+int registry_apply(struct registry *reg, struct sb_bytes record)
 {
 	struct device *dev;
 	struct record rec;
-	int r = record_take_definition(payload, &rec);
+	int r = record_take_definition(record, &rec);
 
 	if (r < 0)
 		return log_error(r, "cannot read the definition of a device in the journal");

@@ -65,7 +65,7 @@ static const struct sb_descriptor *descriptor(uint32_t index)
 {
 	static const struct sb_descriptor *const all[] = { &store_descriptor, &docs_descriptor };
 
-	return index < sizeof(all) / sizeof(*all) ? all[index] : NULL;
+	return index < sizeof(all) / sizeof(all[0]) ? all[index] : NULL;
 }
 
 SB_PLUGIN("store-sqlite", VERSION, 0, init, deinit, descriptor);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,15 +24,43 @@ static int give(const struct facts *f, char text[static TEXT_MAX])
 	                f->t_max_ns, f->epoch_ms, f->chunks, f->rows, f->stream_min, f->stream_max);
 }
 
-static int take(const char *text, struct facts *f)
+/* " name=" and what follows up to a space. */
+static const char *value_of(const char *text, const char *name)
 {
-	return sscanf(text,
-	              "class=%32[a-z0-9-] level=%" SCNu32 " last=%" SCNu32 " seq=%" SCNu64
-	              "-%" SCNu64 " t=%" SCNd64 "..%" SCNd64 " epoch=%" SCNd64 " chunks=%" SCNu64
-	              " rows=%" SCNu64 " streams=%" SCNu32 "-%" SCNu32,
-	              f->class_, &f->level, &f->last, &f->seq_min, &f->seq_max, &f->t_min_ns,
-	              &f->t_max_ns, &f->epoch_ms, &f->chunks, &f->rows, &f->stream_min,
-	              &f->stream_max);
+	const char *at = strstr(text, name);
+	return at ? at + strlen(name) : "";
+}
+
+static uint64_t take_u64(const char *text, const char *name)
+{
+	return strtoull(value_of(text, name), NULL, 10);
+}
+
+static int64_t take_i64(const char *text, const char *name)
+{
+	return strtoll(value_of(text, name), NULL, 10);
+}
+
+/* What is not there or no number shows when the text is formed again. */
+static void take(const char *text, struct facts *f)
+{
+	size_t n = strcspn(value_of(text, "class="), " ");
+
+	*f = (struct facts){
+		.level = (uint32_t)take_u64(text, " level="),
+		.last = (uint32_t)take_u64(text, " last="),
+		.seq_min = take_u64(text, " seq="),
+		.seq_max = take_u64(value_of(text, " seq="), "-"),
+		.t_min_ns = take_i64(text, " t="),
+		.t_max_ns = take_i64(value_of(text, " t="), ".."),
+		.epoch_ms = take_i64(text, " epoch="),
+		.chunks = take_u64(text, " chunks="),
+		.rows = take_u64(text, " rows="),
+		.stream_min = (uint32_t)take_u64(text, " streams="),
+		.stream_max = (uint32_t)take_u64(value_of(text, " streams="), "-"),
+	};
+	if (n < sizeof(f->class_))
+		memcpy(f->class_, value_of(text, "class="), n);
 }
 
 /* FNV-1a, 64 bits: against accidents, not against people. */
@@ -74,9 +103,9 @@ int32_t facts_read(sqlite3 *db, struct facts *out)
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? SB_E_CORRUPT : sql_fault(db, rc);
 	text = (const char *)sqlite3_column_text(stmt, 0);
-	*out = (struct facts){ 0 };
-	if (!text || sum(text) != (uint64_t)sqlite3_column_int64(stmt, 1) || take(text, out) != 12)
+	if (!text || sum(text) != (uint64_t)sqlite3_column_int64(stmt, 1))
 		return SB_E_CORRUPT;
+	take(text, out);
 	(void)give(out, again);
 	return strcmp(text, again) == 0 ? 0 : SB_E_CORRUPT;
 }

@@ -184,7 +184,7 @@ int32_t merge_run(struct merge *merge)
 
 	if (!merge->scan->n_streams || !all->n)
 		return 0;
-	run.blocks = calloc(all->n, sizeof(*run.blocks));
+	run.blocks = calloc(all->n, sizeof(struct block *));
 	run.open = calloc(all->n, sizeof(*run.open));
 	if (!run.blocks || !run.open)
 		r = -ENOMEM;
