@@ -275,7 +275,7 @@ static void back_pressure_stops_the_polls_until_there_is_room(void **state)
 	rig.is_full = false;
 	const struct sb_source *source = rig.ops->ext(rig.self, "sb.source/1");
 	source->writable(rig.self);
-	assert_true(await("b", from, 200));
+	assert_true(await("b", from, 1000)); /* sooner than by itself */
 }
 
 static void a_deadband_holds_small_changes_back(void **state)
