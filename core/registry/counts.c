@@ -157,7 +157,7 @@ static void take(struct cursor *c, struct registry *reg, uint64_t fates)
 {
 	uint64_t no = cursor_take_varint(c);
 	struct device *dev = no <= UINT32_MAX ? registry_at(reg, (uint32_t)no) : NULL;
-	int64_t times[3];
+	int64_t times[3] = { 0 };
 
 	for (size_t i = 0; i < 3; i++)
 		times[i] = cursor_take_zz(c);
