@@ -251,16 +251,16 @@ static int call_check(struct call *c)
 		         token_role_name(c->method->role));
 		return call_refuse(c, RPC_FORBIDDEN, NULL, remedy);
 	}
-	if (c->who.must_change && strcmp(name, "session.me") != 0 &&
-	    strcmp(name, "user.password") != 0)
-		return call_refuse(c, RPC_FORBIDDEN, NULL,
-		                   "choose a password of your own first: user.password");
 	size_t i = (size_t)(c->method - rpc_methods);
 
 	if (schema_check(c->api->rpc->schemas[i], c->params, report_param, c) < 0 && !c->error.code)
 		call_refuse(c, RPC_INVALID_PARAMS, NULL, NULL);
 	if (!c->error.code && schema_fill(c->api->rpc->schemas[i], c->params) < 0)
 		call_refuse(c, RPC_TOO_LARGE, NULL, "no memory");
+	if (!c->error.code && c->who.must_change && strcmp(name, "session.me") != 0 &&
+	    strcmp(name, "user.password") != 0)
+		call_refuse(c, RPC_FORBIDDEN, NULL,
+		            "choose a password of your own first: user.password");
 	return c->error.code ? RPC_REFUSED : 0;
 }
 
