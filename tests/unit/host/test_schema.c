@@ -245,7 +245,7 @@ static void the_public_suite_passes_for_our_keywords(void **state)
 		for (size_t g = 0; g < json_array_size(groups); g++)
 			run_group(files[i], json_array_get(groups, g), &score);
 	}
-	print_message("schema suite: %d passed, %d failed, %d of other keywords\n", score.passed,
+	print_message("# schema suite: %d passed, %d failed, %d of other keywords\n", score.passed,
 	              score.failed, score.skipped);
 	assert_int_equal(score.failed, 0);
 	assert_true(score.passed > 200);
