@@ -12,27 +12,33 @@
 
 #define EXPLAIN_EVERY_NS NS_PER_S
 
-static bool is_time_to_explain(struct ingest *ingest, const struct device *dev)
+static bool is_time_to_explain(struct ingest *ingest, const struct device *dev, int kind)
 {
 	struct state_device *own = table_at(&ingest->devices, dev->no);
 	int64_t now = clock_mono();
 	if (!own)
 		return false;
 	int64_t last = atomic_load_explicit(&own->reason_ns, memory_order_relaxed);
+	if (atomic_load_explicit(&own->reason_key, memory_order_relaxed) != kind) {
+		atomic_store_explicit(&own->reason_key, kind, memory_order_relaxed);
+		atomic_store_explicit(&own->reason_ns, now, memory_order_relaxed);
+		return true;
+	}
 	return (!last || now - last >= EXPLAIN_EVERY_NS) &&
 	       atomic_compare_exchange_strong(&own->reason_ns, &last, now);
 }
 
-void admit_refuse(struct ingest *ingest, struct device *dev, uint64_t n, const char *reason)
+void admit_refuse(struct ingest *ingest, struct device *dev, uint64_t n, int kind,
+                  const char *reason)
 {
-	bool explain = is_time_to_explain(ingest, dev);
+	bool explain = is_time_to_explain(ingest, dev, kind);
 	registry_fate(ingest->config.registry, dev, FATE_refused, n, explain ? reason : NULL);
 }
 
 void admit_refuse_series(struct ingest *ingest, struct device *dev, struct sb_str name, int r)
 {
 	char shown[64], reason[160];
-	if (!is_time_to_explain(ingest, dev)) {
+	if (!is_time_to_explain(ingest, dev, r)) {
 		registry_fate(ingest->config.registry, dev, FATE_refused, 1, NULL);
 		return;
 	}
@@ -52,7 +58,7 @@ int admit_state(struct producer *p, struct device *dev)
 		return 0;
 	char reason[64];
 	snprintf(reason, sizeof(reason), "device is %s", device_admin_names[admin]);
-	admit_refuse(p->ingest, dev, 1, reason);
+	admit_refuse(p->ingest, dev, 1, SB_E_SUSPENDED, reason);
 	state_count(&p->counters.refused, 1);
 	return SB_E_SUSPENDED;
 }
@@ -88,7 +94,7 @@ int64_t admit_rate(struct producer *p, struct device *dev)
 	char reason[96];
 	snprintf(reason, sizeof(reason), "limit of %g messages per second", rate);
 	registry_fate(p->ingest->config.registry, dev, FATE_throttled, 1,
-	              is_time_to_explain(p->ingest, dev) ? reason : NULL);
+	              is_time_to_explain(p->ingest, dev, SB_AGAIN) ? reason : NULL);
 	state_count(&p->counters.throttled, 1);
 	return (int64_t)(missing / rate * (double)NS_PER_S) + NS_PER_MS;
 }

@@ -123,8 +123,11 @@ static struct sb_batch *acquire(struct sb_host *handle, uint32_t points, uint32_
 	struct producer *p = producer_of(instance_of(handle));
 	if (!p || points > BATCH_POINTS_MAX || blob_bytes > BATCH_BLOB_MAX)
 		return NULL;
+	size_t most = rows_bound(points, blob_bytes);
 	struct batch *b = NULL;
-	if (p->n_held < HELD_MAX && producer_ready(p, rows_bound(points, blob_bytes)))
+	if (!producer_fits(p, most))
+		return NULL; /* never, so that nothing is gained by waiting */
+	if (p->n_held < HELD_MAX && producer_ready(p, most))
 		b = batch_take(p, points, blob_bytes);
 	if (!b) {
 		producer_block(p, 0);

@@ -135,7 +135,7 @@ static int32_t too_long(struct producer *p, struct device *dev, size_t n, struct
 	char text[128];
 	snprintf(text, sizeof(text), "payload of %zu bytes: limit is %u", n,
 	         p->ingest->config.max_payload_bytes);
-	admit_refuse(p->ingest, dev, 1, text);
+	admit_refuse(p->ingest, dev, 1, -EMSGSIZE, text);
 	state_count(&p->counters.refused, 1);
 	return fault(p, SB_E_RANGE, why, text);
 }
@@ -150,22 +150,28 @@ static int32_t unreadable(struct producer *p, struct device *dev, const struct s
 	return fault(p, r, why, text);
 }
 
-/* Decoded points to rows. -ENOBUFS: nothing was taken for good, the ring is full. */
+/* Decoded points to rows. -ENOBUFS: come back with all of it, the ring is full. */
 static int store(struct producer *p, struct device *dev, const struct sb_payload_in *in,
                  struct rows_result *result)
 {
 	struct sb_batch *batch = &p->scratch->pub;
-	if (!producer_ready(p, rows_bound(batch->count, batch->blob_len)))
+	size_t most = rows_bound(batch->count, batch->blob_len);
+	if (!producer_fits(p, most))
+		return SB_E_RANGE;
+	if (!producer_ready(p, most))
 		return -ENOBUFS;
 	batch->rx_ns = in->rx_ns;
 	return rows_take(p, dev, batch, (uint16_t)in->flags, result);
 }
 
 static int32_t finish(struct producer *p, struct device *dev, const struct sb_payload_in *in,
-                      uint32_t left_out)
+                      uint32_t left_out, struct sb_str *why)
 {
 	struct rows_result result = { 0 };
 	int r = store(p, dev, in, &result);
+	if (r == SB_E_RANGE)
+		return unreadable(p, dev, in, r, "more values than the ring of this adapter holds",
+		                  why);
 	if (r == -ENOBUFS) {
 		producer_block(p, 0);
 		return SB_AGAIN;
@@ -208,7 +214,7 @@ static int32_t take(struct producer *p, struct device *dev, const struct sb_payl
 		return unreadable(p, dev, in, r, d.why, why);
 	/* Series the codec could not get were counted as they were refused. */
 	refused = atomic_load_explicit(&dev->fates[FATE_refused], memory_order_relaxed) - refused;
-	return finish(p, dev, in, (uint32_t)MIN(refused, UINT32_MAX / 2));
+	return finish(p, dev, in, (uint32_t)MIN(refused, UINT32_MAX / 2), why);
 }
 
 static int32_t submit(struct sb_host *handle, const struct sb_payload_in *in, struct sb_str *why)

@@ -5,6 +5,7 @@
 
 #include <signalbox/error.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "host/instance.h"
 #include "ingest/batch.h"
@@ -56,7 +57,7 @@ static void publish(struct producer *p)
 static bool open_record(struct producer *p, size_t bytes)
 {
 	size_t want = MAX(bytes + RECORD_HEAD,
-	                  MIN((size_t)RECORD_BYTES, (size_t)p->ingest->config.ring_bytes / 8));
+	                  MIN((size_t)RECORD_BYTES, (size_t)(p->ingest->config.ring_bytes / 8)));
 	uint8_t *memory = journal_ring_reserve(p->ring, want);
 	if (!memory && want > bytes + RECORD_HEAD) {
 		want = bytes + RECORD_HEAD;
@@ -106,6 +107,27 @@ static bool grow_pending(struct producer *p)
 	return true;
 }
 
+/* No row is longer than this. */
+static size_t row_max(const struct producer *p)
+{
+	const struct ingest_config *config = &p->ingest->config;
+	return MIN(journal_record_max(config->journal), (size_t)config->ring_bytes / 2) -
+	       RECORD_HEAD;
+}
+
+/* What a message that is too long for one record takes of the ring, with what is lost at their
+ * ends. */
+static size_t several_records(const struct producer *p, size_t bytes)
+{
+	return bytes + bytes / 8 +
+	       MIN((size_t)RECORD_BYTES, (size_t)(p->ingest->config.ring_bytes / 8));
+}
+
+bool producer_fits(const struct producer *p, size_t bytes)
+{
+	return bytes <= row_max(p) || several_records(p, bytes) < p->ingest->config.ring_bytes;
+}
+
 bool producer_ready(struct producer *p, size_t bytes)
 {
 	if (p->n_pending == p->pending_cap && !grow_pending(p))
@@ -114,9 +136,8 @@ bool producer_ready(struct producer *p, size_t bytes)
 		return false;
 	if (p->open.p && p->open.cap - p->open.n >= bytes)
 		return true;
-	/* A long message takes several records; together they need a little more. */
-	if (bytes > JOURNAL_RECORD_MAX / 2)
-		return journal_ring_space(p->ring) > bytes + bytes / 8 + RECORD_BYTES;
+	if (bytes > row_max(p))
+		return journal_ring_space(p->ring) > several_records(p, bytes);
 	return room(p, bytes);
 }
 
@@ -126,7 +147,7 @@ int producer_give(struct producer *p, const struct row *row)
 	for (size_t i = 0; i < row->n; i++)
 		if (row->values[i].type >= SB_T_STR)
 			most += row->values[i].v.blob.n;
-	if (most > JOURNAL_RECORD_MAX / 2)
+	if (most > row_max(p))
 		return SB_E_RANGE;
 	if (!room(p, most))
 		return -ENOBUFS;
@@ -166,6 +187,8 @@ static void throttle_over(struct timer *t)
 
 void producer_block(struct producer *p, int64_t wait_ns)
 {
+	if (!p->ring) /* no memory for it: nothing else would ever tell */
+		wait_ns = MAX(wait_ns, (int64_t)NS_PER_S);
 	if (wait_ns > 0) {
 		int64_t due_ns = loop_now(p->loop) + wait_ns;
 		if (p->throttle_due_ns && p->throttle_due_ns <= due_ns)

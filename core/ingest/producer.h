@@ -23,6 +23,8 @@ void producer_attach(struct producer *p); /* from here on producer_of() finds it
 void producer_stop(struct producer *p);   /* its last records are on their way; memory stays */
 struct producer *producer_free(struct producer *p);
 
+/* Could the ring hold so many bytes of rows if it were empty? */
+bool producer_fits(const struct producer *p, size_t bytes);
 /* Before a message: may so many bytes of rows be written, and its completion be kept? False is
  * back-pressure, the instance will be told when there is room. */
 bool producer_ready(struct producer *p, size_t bytes);

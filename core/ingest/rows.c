@@ -257,6 +257,11 @@ static int take_messages(struct work *w, uint32_t count)
 }
 
 /* ---- counting */
+static void add_fate(struct device *dev, enum device_fate fate, uint64_t n)
+{
+	atomic_fetch_add_explicit(&dev->fates[fate], n, memory_order_relaxed);
+}
+
 static void count(struct work *w)
 {
 	struct registry *reg = w->p->ingest->config.registry;
@@ -266,27 +271,24 @@ static void count(struct work *w)
 	int64_t now = loop_now(w->p->loop);
 	state_count(&c->messages, 1);
 	state_count(&c->points, out->stored);
-	atomic_fetch_add_explicit(&dev->fates[FATE_accepted], out->stored, memory_order_relaxed);
+	add_fate(dev, FATE_accepted, out->stored);
 	atomic_store_explicit(&dev->seen_ns, w->rx_ns, memory_order_relaxed);
 	atomic_store_explicit(&dev->data_ns, w->rx_ns, memory_order_relaxed);
 	/* Listeners need not hear of every message. */
-	int64_t told = atomic_load_explicit(&w->own->told_ns, memory_order_relaxed);
-	if (now - told >= TELL_EVERY_NS || !told) {
-		atomic_store_explicit(&w->own->told_ns, now, memory_order_relaxed);
+	if (now - atomic_load_explicit(&dev->told_ns, memory_order_relaxed) >= TELL_EVERY_NS)
 		registry_fate(reg, dev, FATE_accepted, 0, NULL);
-	}
 	if (out->duplicate) {
-		registry_fate(reg, dev, FATE_duplicate, out->duplicate, NULL);
+		add_fate(dev, FATE_duplicate, out->duplicate);
 		state_count(&c->duplicates, out->duplicate);
 	}
 	if (out->late) {
-		registry_fate(reg, dev, FATE_late, out->late, NULL);
+		add_fate(dev, FATE_late, out->late);
 		state_count(&c->late, out->late);
 	}
 	if (out->rejected) {
 		char reason[96];
 		snprintf(reason, sizeof(reason), "points left out: %s", sb_strerror(w->reason));
-		admit_refuse(w->p->ingest, dev, out->rejected, reason);
+		admit_refuse(w->p->ingest, dev, out->rejected, w->reason, reason);
 		state_count(&c->refused, out->rejected);
 	}
 }

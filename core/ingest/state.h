@@ -44,8 +44,8 @@ static inline void state_count(_Atomic uint64_t *counter, uint64_t n)
 
 struct state_device {              /* what ingest remembers of a device, under its hot lock */
 	int64_t stamped_ns;        /* newest time the host gave */
-	_Atomic int64_t told_ns;   /* listeners heard of accepted points, monotonic */
 	_Atomic int64_t reason_ns; /* a refusal was explained, monotonic; any thread */
+	_Atomic int reason_key;    /* and which kind it was */
 };
 
 struct state_pending { /* a message that waits for its completion */

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <signalbox/error.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "journal/commit.h"
 #include "journal/disk.h"
@@ -25,10 +27,25 @@
 #define GROUP_BYTES       (1024 * 1024)
 #define DEFINITIONS_BYTES (64u * 1024 * 1024)
 
+/* Count first, then look: whoever goes to sleep does it the other way round. */
 void state_wake(struct journal *j)
 {
 	atomic_fetch_add(&j->wakes, 1);
-	syscall(SYS_futex, &j->wakes, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	if (atomic_load(&j->asleep))
+		syscall(SYS_futex, &j->wakes, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void state_sleep(struct journal *j, uint32_t seen, int64_t max_ns)
+{
+	struct timespec t = { .tv_sec = max_ns / NS_PER_S, .tv_nsec = max_ns % NS_PER_S };
+	atomic_store(&j->asleep, true);
+	syscall(SYS_futex, &j->wakes, FUTEX_WAIT_PRIVATE, seen, max_ns < 0 ? NULL : &t, NULL, 0);
+	atomic_store(&j->asleep, false);
+}
+
+size_t journal_record_max(const struct journal *j)
+{
+	return MIN((size_t)j->group_bytes, (size_t)JOURNAL_RECORD_MAX);
 }
 
 /* What no cursor and no consumer needs any more. */
@@ -124,7 +141,7 @@ struct journal *journal_free(struct journal *j)
 
 int journal_define(struct journal *j, struct sb_bytes payload)
 {
-	if (payload.n == 0 || payload.n > MIN(j->group_bytes, (uint64_t)JOURNAL_RECORD_MAX))
+	if (payload.n == 0 || payload.n > journal_record_max(j))
 		return -EMSGSIZE;
 	uint32_t n = (uint32_t)payload.n;
 	int r = 0;

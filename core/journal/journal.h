@@ -53,7 +53,8 @@ int journal_ring_new(struct journal *j, size_t bytes, journal_progress_fn progre
 /* The owner published its last record; the ring is freed when that is committed. progress is not
  * called any more once this returns; do not call it from progress. */
 void journal_ring_retire(struct journal_ring *ring);
-#define JOURNAL_RECORD_MAX (1024 * 1024) /* and a fifth of a segment */
+#define JOURNAL_RECORD_MAX (1024 * 1024)
+size_t journal_record_max(const struct journal *j); /* that, or a fifth of a small segment */
 void *journal_ring_reserve(struct journal_ring *ring,
                            size_t n); /* NULL: full, or n over the limit */
 void journal_ring_commit(struct journal_ring *ring, size_t n);

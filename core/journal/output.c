@@ -2,11 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <signalbox/error.h>
 
@@ -116,7 +113,7 @@ static int wait_for_spare(struct journal *j, uint32_t *generation)
 		int r = shelf_take(&j->shelf, generation);
 		if (r != SB_AGAIN)
 			return r;
-		syscall(SYS_futex, &j->wakes, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+		state_sleep(j, seen, -1);
 	}
 }
 

@@ -45,7 +45,7 @@ void journal_ring_retire(struct journal_ring *ring)
 
 void *journal_ring_reserve(struct journal_ring *ring, size_t n)
 {
-	if (n > JOURNAL_RECORD_MAX || n > ring->j->group_bytes)
+	if (n > journal_record_max(ring->j))
 		return NULL;
 	return ring_reserve(ring->ring, n);
 }

@@ -78,6 +78,7 @@ struct journal {
 	_Atomic uint64_t seq, checkpoint;
 	struct state_counters counters;
 	_Atomic uint32_t wakes; /* futex of the journal thread */
+	_Atomic bool asleep;    /* on it */
 	_Atomic bool stop;
 	pthread_mutex_t progress_lock; /* held while progress functions run */
 
@@ -99,3 +100,5 @@ struct journal {
 };
 
 void state_wake(struct journal *j); /* the journal thread has something to do; any thread */
+/* Journal thread. Sleeps unless `wakes` has moved on from `seen`; max_ns -1: for ever. */
+void state_sleep(struct journal *j, uint32_t seen, int64_t max_ns);

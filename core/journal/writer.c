@@ -1,11 +1,8 @@
 #include "journal/writer.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <signalbox/error.h>
 
@@ -27,12 +24,6 @@
 #define UNIT_BYTES   64u    /* a record may hold many messages; one has about so many bytes */
 
 /* ---- sleeping */
-static void sleep_until_woken(struct journal *j, uint32_t seen, int64_t max_ns)
-{
-	struct timespec t = { .tv_sec = max_ns / NS_PER_S, .tv_nsec = max_ns % NS_PER_S };
-	syscall(SYS_futex, &j->wakes, FUTEX_WAIT_PRIVATE, seen, max_ns < 0 ? NULL : &t, NULL, 0);
-}
-
 /* Sleeps while there is nothing to do. `seen` is read first: what happens later changes it. */
 static void idle(struct journal *j, int64_t max_ns, bool definitions_wait)
 {
@@ -42,7 +33,7 @@ static void idle(struct journal *j, int64_t max_ns, bool definitions_wait)
 	bool work = j->incoming || (!definitions_wait && j->definitions_at < j->definitions.n);
 	pthread_mutex_unlock(&j->lock);
 	if (asleep && !work && !atomic_load(&j->stop))
-		sleep_until_woken(j, seen, max_ns);
+		state_sleep(j, seen, max_ns);
 	rings_wake(j);
 }
 

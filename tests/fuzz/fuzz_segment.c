@@ -6,6 +6,8 @@
 #include "journal/memory_disk.h"
 #include "journal/segment.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct memory_disk disk = memory_disk_of(data, n);

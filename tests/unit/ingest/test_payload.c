@@ -171,6 +171,23 @@ static void a_full_ring_is_back_pressure_and_loses_nothing(void **state)
 	assert_int_equal(stats.backpressure, again);
 }
 
+static void a_payload_no_ring_could_hold_is_refused_for_good(void **state)
+{
+	struct world *w = *state;
+	char *text = malloc(32768);
+	size_t at = 0;
+	w->config.ring_bytes = 16384;
+	world_start(w);
+	struct device *dev = world_device(w, "d1");
+	for (int i = 0; i < 1500; i++)
+		at += (size_t)snprintf(text + at, 32768 - at, "a %d %lld;", i, 1700000000000LL + i);
+	assert_int_equal(world_submit(w, dev, text, 1), SB_E_RANGE);
+	assert_int_equal(world_fate(dev, FATE_quarantined), 1);
+	assert_int_equal(world_submit(w, dev, "a 1", 2), SB_PENDING);
+	world_wait(w, 1);
+	free(text);
+}
+
 static void too_many_messages_wait_and_are_not_dropped(void **state)
 {
 	struct world *w = *state;
@@ -229,6 +246,7 @@ int main(void)
 		TEST(a_payload_over_the_limit_is_refused),
 		TEST(a_long_payload_makes_the_batch_grow),
 		TEST(a_full_ring_is_back_pressure_and_loses_nothing),
+		TEST(a_payload_no_ring_could_hold_is_refused_for_good),
 		TEST(too_many_messages_wait_and_are_not_dropped),
 		TEST(a_stopped_instance_leaves_nothing_behind),
 	};
