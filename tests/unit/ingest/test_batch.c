@@ -113,8 +113,8 @@ static void not_a_number_is_kept_with_bad_quality(void **state)
 	struct device *dev = world_device(w, "d1");
 	sb_series a = series(w, dev, "a");
 	struct sb_batch *batch = acquire(w, dev, 1);
-	add(batch, a, T0, NAN);
-	add(batch, a, T0 + 1, INFINITY);
+	add(batch, a, T0, (double)NAN);
+	add(batch, a, T0 + 1, (double)INFINITY);
 	batch->points[1].quality = SB_Q_SUBSTITUTED;
 	assert_int_equal(commit(w, batch), SB_PENDING);
 	world_wait(w, 1);
