@@ -103,8 +103,10 @@ static void descriptors_limit(const struct settings *s)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	if (need > limit.rlim_max) {
-		log_warn(0, "only %llu descriptors allowed, %llu wanted: fewer devices can connect",
-		         (unsigned long long)limit.rlim_max, (unsigned long long)need);
+		log_info(
+			"%llu descriptors are allowed, io.max-connections would need %llu: so many less "
+			"can connect",
+			(unsigned long long)limit.rlim_max, (unsigned long long)need);
 		need = limit.rlim_max;
 	}
 	limit.rlim_cur = need;
@@ -180,18 +182,19 @@ static int storage_new(struct app *app)
 static int registry_new_all(struct app *app)
 {
 	const struct settings *s = &app->settings;
-	int r = registry_new(&app->registry,
-	                     &(struct registry_config){
-				     .catalog = app->catalog,
-				     .docs = app->docs,
-				     .host = app->host,
-				     .provisioning = (enum provisioning)s->provisioning,
-				     .max_devices = (uint32_t)s->provisioning_max_devices,
-				     .define = journal_define_record,
-				     .ud = app,
-			     });
+	int r = users_new(&app->users, app->docs);
 	if (r == 0)
-		r = users_new(&app->users, app->docs);
+		r = registry_new(&app->registry,
+		                 &(struct registry_config){
+					 .catalog = app->catalog,
+					 .docs = app->docs,
+					 .host = app->host,
+					 .users = app->users,
+					 .provisioning = (enum provisioning)s->provisioning,
+					 .max_devices = (uint32_t)s->provisioning_max_devices,
+					 .define = journal_define_record,
+					 .ud = app,
+				 });
 	if (r == 0)
 		r = ingest_new(&app->ingest,
 		               &(struct ingest_config){
@@ -303,8 +306,8 @@ void app_fini(struct app *app)
 	host_free(app->host);
 	ingest_free(app->ingest);
 	series_db_free(app->series);
-	users_free(app->users);
 	registry_free(app->registry);
+	users_free(app->users);
 	catalog_free(app->catalog);
 	docs_free(app->docs);
 	tls_free(app->tls);

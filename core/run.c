@@ -130,6 +130,23 @@ static int conf_place_stores(struct app *app)
 	return 0;
 }
 
+/* A section that is nobody's is a typing error: what it says would silently not hold. */
+static int conf_check_sections(struct app *app)
+{
+	const char *name;
+	int r = 0;
+
+	for (size_t i = 0; (name = conf_section(app->conf, i)); i++) {
+		const struct conf_entry *first = conf_entry(app->conf, name, 0);
+		if (settings_has_section(name) || host_has_section(app->host, name))
+			continue;
+		r = log_error(-EINVAL,
+		              "%s: no part of the platform and no loaded plugin has a section [%s]",
+		              first ? first->origin : "configuration", name);
+	}
+	return r;
+}
+
 static int first_user(struct app *app)
 {
 	int r = users_first(app->users, app->first_password);
@@ -153,6 +170,8 @@ static int start(struct app *app)
 
 	if (r == 0)
 		r = host_load(app->host);
+	if (r == 0)
+		r = conf_check_sections(app);
 	if (r == 0)
 		r = host_configure(app->host, app->conf);
 	if (r == 0)
@@ -196,7 +215,9 @@ static void on_signal(struct watch *w, uint32_t events)
 
 static void on_tick(struct timer *t)
 {
-	(void)t;
+	struct service *service = container_of(t, struct service, tick);
+
+	host_poll(service->app->host);
 	notify_alive();
 }
 

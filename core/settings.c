@@ -81,6 +81,14 @@ int settings_fill(struct settings *s, const struct conf *conf)
 	return 0;
 }
 
+bool settings_has_section(const char *name)
+{
+	for (const struct option_spec *row = settings_table; row->section; row++)
+		if (strcmp(row->section, name) == 0)
+			return true;
+	return false;
+}
+
 void settings_fini(struct settings *s)
 {
 	free(s->http_listen);

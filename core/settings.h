@@ -33,4 +33,5 @@ extern const struct option_spec settings_table[];
 
 /* 0, or -EINVAL after every mistake was logged. */
 int settings_fill(struct settings *s, const struct conf *conf);
+bool settings_has_section(const char *name);
 void settings_fini(struct settings *s);
