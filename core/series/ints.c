@@ -107,20 +107,44 @@ static uint64_t rice_bits(const int64_t *r, uint32_t n, int64_t centre, uint32_t
 	return bits;
 }
 
+/* The mean of those distances that are at most `most`. */
+static uint64_t mean_of(const int64_t *r, uint32_t n, int64_t centre, uint64_t most)
+{
+	uint64_t sum = 0, count = 1;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t u = zz_of(minus(r[i], centre));
+		if (u > most)
+			continue;
+		sum += u;
+		count++;
+	}
+	return sum / count;
+}
+
+/* Tried from the mean downwards, and around the mean without what lies far out: a gap in a group is
+ * cheaper as an escape than as wide numbers for all. */
 static uint32_t rice_k(const int64_t *r, uint32_t n, int64_t centre, uint64_t *bits)
 {
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < n; i++)
-		sum += MIN(zz_of(minus(r[i], centre)), UINT64_MAX >> 7);
-	uint32_t k = width_of(sum / n);
-	uint32_t best = k;
-	*bits = rice_bits(r, n, centre, k);
-	for (uint32_t below = 1; below <= 2 && k >= below; below++) {
-		uint64_t b = rice_bits(r, n, centre, k - below);
+	uint64_t mean = mean_of(r, n, centre, UINT64_MAX >> 7);
+	uint32_t k = width_of(mean);
+	uint32_t low = width_of(mean_of(r, n, centre, mean));
+	uint32_t best = 0;
+	*bits = UINT64_MAX;
+	for (uint32_t t = k; t + 2 >= k; t--) {
+		uint64_t b = rice_bits(r, n, centre, t);
 		if (b < *bits) {
 			*bits = b;
-			best = k - below;
+			best = t;
 		}
+		if (t == 0)
+			break;
+	}
+	if (low + 2 >= k) /* seen already */
+		return best;
+	uint64_t b = rice_bits(r, n, centre, low + 1);
+	if (b < *bits) {
+		*bits = b;
+		best = low + 1;
 	}
 	return best;
 }
