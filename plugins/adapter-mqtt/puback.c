@@ -21,7 +21,14 @@ static void give_reason(struct conn *c, uint8_t first, uint16_t id, uint8_t reas
 		writer_u8(&w, PROPERTY_REASON_STRING);
 		writer_binary(&w, why, n);
 	}
-	conn_send(c, writer_seal(&w, first));
+	struct sb_bytes packet = writer_seal(&w, first);
+	if (c->max_out && packet.n > c->max_out) {
+		w = writer_of(buf, sizeof(buf));
+		writer_u16(&w, id);
+		writer_u8(&w, reason);
+		packet = writer_seal(&w, first);
+	}
+	conn_send(c, packet);
 }
 
 void puback_give(struct conn *c, uint8_t type, uint16_t id, uint8_t reason, const char *why)

@@ -95,6 +95,17 @@ static int take_fields(struct conn *c, const struct packet *pk, struct publish *
 
 /* ---- refusing */
 
+/* For people and for reason strings, which must be UTF-8 even where they quote what was cut. */
+static size_t clean(char *text, int n, size_t cap)
+{
+	size_t len = n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+
+	for (size_t i = 0; i < len; i++)
+		if ((uint8_t)text[i] < 0x20 || (uint8_t)text[i] > 0x7e)
+			text[i] = '?';
+	return len;
+}
+
 static void count_refusal(struct session *s, sb_device device, struct sb_str topic, const char *why)
 {
 	struct server *srv = s->srv;
@@ -108,8 +119,7 @@ static void count_refusal(struct session *s, sb_device device, struct sb_str top
 	int shown = topic.n < 64 ? (int)topic.n : 64;
 	int n = snprintf(reason, sizeof(reason), "%s: %.*s", why, shown, topic.p);
 	srv->devices->fate(srv->host, device, SB_FATE_REFUSED,
-	                   sb_str_of(reason,
-	                             n < (int)sizeof(reason) ? (size_t)n : sizeof(reason) - 1));
+	                   sb_str_of(reason, clean(reason, n, sizeof(reason))));
 }
 
 /* It will never become right: say so, and be done with it. */
@@ -148,10 +158,10 @@ static int storage_refused(struct conn *c, const struct publish *p, int r, struc
 	uint8_t reason = reason_of(r);
 	char text[160];
 
-	int n = why.n < sizeof(text) ? (int)why.n : (int)sizeof(text) - 1;
-	snprintf(text, sizeof(text), "%.*s", n, why.n ? why.p : "");
-	if (!n)
-		snprintf(text, sizeof(text), "%s", sb_strerror(r));
+	int shown = why.n < sizeof(text) ? (int)why.n : (int)sizeof(text) - 1;
+	int n = shown ? snprintf(text, sizeof(text), "%.*s", shown, why.p)
+	              : snprintf(text, sizeof(text), "%s", sb_strerror(r));
+	clean(text, n, sizeof(text));
 	if (reason) {
 		metrics_count(c->srv->m.publish_refused, 1);
 		return refuse(c, p, reason, text);
@@ -324,9 +334,11 @@ static int take_slow(struct conn *c, const struct publish *p)
 
 	if (!packet_utf8(p->topic))
 		return conn_fail(c, REASON_MALFORMED, "topic is not UTF-8");
+	if (memchr(p->topic.p, '+', p->topic.n) || memchr(p->topic.p, '#', p->topic.n))
+		return conn_fail(c, REASON_BAD_TOPIC, "topic name with wildcards");
 	if (!topic_name_ok(p->topic, c->srv->config.max_topic_bytes)) {
-		count_refusal(s, 0, sb_str_of(NULL, 0), "topic name with wildcards, or too long");
-		return conn_fail(c, REASON_BAD_TOPIC, "topic name with wildcards, or too long");
+		count_refusal(s, 0, p->topic, "topic name too long or too deep");
+		return refuse(c, p, REASON_BAD_TOPIC, "topic name too long or too deep");
 	}
 	topic_classify(p->topic, &name);
 	const char *why = acl_publish(s, &name);

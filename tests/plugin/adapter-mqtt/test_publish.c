@@ -262,6 +262,40 @@ static void malformed_publishes_end_the_connection(void **state)
 	assert_int_equal(fake_metric(f, "protocol_errors"), sizeof(cases) / sizeof(cases[0]));
 }
 
+static void names_too_long_or_too_deep_are_refused(void **state)
+{
+	struct fake *f = *state;
+	struct peer p = plain(f, "p", 5);
+	char name[2000] = { 0 };
+	memset(name, 'n', 1100);
+	peer_publish(&p, name, "x", 2, 1, NULL, 0);
+	assert_int_equal(peer_expect_ack(&p, PACKET_PUBACK, 1), REASON_BAD_TOPIC);
+	memset(name, '/', 64);
+	name[64] = 0;
+	peer_publish(&p, name, "x", 2, 2, NULL, 0);
+	assert_int_equal(peer_expect_ack(&p, PACKET_PUBACK, 2), REASON_BAD_TOPIC);
+	/* The reason is left out where the client could not take it. */
+	p = peer_up(f, &(struct peer_login){ .id = "s", .version = 5, .max_packet = 8 }, NULL);
+	peer_publish(&p, name, "x", 2, 3, NULL, 0);
+	assert_int_equal(peer_expect(&p, PACKET_PUBACK).body.n, 3);
+}
+
+static void a_gone_device_is_looked_up_again(void **state)
+{
+	struct fake *f = *state;
+	struct peer p = plain(f, "p", 5);
+	peer_publish(&p, "devices/d1/telemetry", "1", 2, 1, NULL, 0);
+	fake_complete(f, 1, 0);
+	peer_expect_ack(&p, PACKET_PUBACK, 1);
+	f->submit_result = SB_E_STALE;
+	peer_publish(&p, "devices/d1/telemetry", "2", 2, 2, NULL, 0);
+	assert_int_equal(peer_expect_ack(&p, PACKET_PUBACK, 2), REASON_NOT_AUTHORIZED);
+	f->submit_result = 0;
+	peer_publish(&p, "devices/d1/telemetry", "3", 2, 3, NULL, 0);
+	fake_complete(f, 1, 0);
+	assert_int_equal(peer_expect_ack(&p, PACKET_PUBACK, 3), 0);
+}
+
 static void bytes_may_come_one_by_one(void **state)
 {
 	struct fake *f = *state;
@@ -291,6 +325,8 @@ int main(void)
 		TEST(an_old_client_is_not_read_beyond_its_window),
 		TEST(an_alias_stands_for_its_topic),
 		TEST(malformed_publishes_end_the_connection),
+		TEST(names_too_long_or_too_deep_are_refused),
+		TEST(a_gone_device_is_looked_up_again),
 		TEST(bytes_may_come_one_by_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
