@@ -109,7 +109,7 @@ struct sb_str server_header(struct lws *wsi, enum lws_token_indexes which, char 
 
 static void on_tick(lws_sorted_usec_list_t *tick)
 {
-	struct api *api = lws_container_of(tick, struct api, tick);
+	struct api *api = container_of(tick, struct api, tick);
 	bool live = live_is_needed(api->live);
 	int64_t now_ns = clock_mono();
 

@@ -157,7 +157,7 @@ static const struct lws_protocols link_protocols[] = {
 
 static void link_ring(lws_sorted_usec_list_t *alarm)
 {
-	lws_container_of(alarm, struct link, alarm)->rang = true;
+	container_of(alarm, struct link, alarm)->rang = true;
 }
 
 static void link_arm(struct link *l, int timeout_ms)

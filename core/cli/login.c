@@ -104,7 +104,7 @@ static const struct lws_protocols login_protocols[] = {
 
 static void login_ring(lws_sorted_usec_list_t *alarm)
 {
-	lws_container_of(alarm, struct login, alarm)->rang = true;
+	container_of(alarm, struct login, alarm)->rang = true;
 }
 
 static int login_run(struct login *lg, const struct link_options *options,

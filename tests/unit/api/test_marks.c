@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <string.h>
 
 #include "api/marks.h"
 #include "base/own.h"
@@ -17,7 +18,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	marks_fini(&marks);
-	marks = (struct marks){ 0 };
+	memset(&marks, 0, sizeof(marks));
 	n_seen = 0;
 	return 0;
 }
