@@ -153,15 +153,17 @@ static void journal_health(void *ud, enum journal_health health, int r)
 static int storage_new(struct app *app)
 {
 	const struct settings *s = &app->settings;
-	int r = journal_new(&app->journal, &(struct journal_config){
-						   .dir = app->journal_dir,
-						   .segment_bytes = s->journal_segment,
-						   .linger_max_ns = s->journal_linger,
-						   .spare_segments = 2,
-						   .committed = journal_committed,
-						   .health_changed = journal_health,
-						   .ud = app,
-					   });
+	int r = journal_new(&app->journal,
+	                    &(struct journal_config){
+				    .dir = app->journal_dir,
+				    .segment_bytes = s->journal_segment,
+				    .linger_max_ns = s->journal_linger,
+				    .linger_always = s->commit_profile == COMMIT_FLASH,
+				    .spare_segments = 2,
+				    .committed = journal_committed,
+				    .health_changed = journal_health,
+				    .ud = app,
+			    });
 	if (r == 0)
 		r = catalog_new(&app->catalog, journal_define_record, app);
 	if (r == 0)

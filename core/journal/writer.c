@@ -17,11 +17,12 @@
 #define LOG_MODULE "journal"
 #include "base/log.h"
 
-#define RETRY_NS     NS_PER_S
-#define IDLE_TRIM_NS NS_PER_S
-#define RATE_WINDOW  (20 * NS_PER_MS)
-#define LINGER_RATE  2000.0 /* units a second from which company is worth waiting for */
-#define UNIT_BYTES   64u    /* a record may hold many messages; one has about so many bytes */
+#define RETRY_NS         NS_PER_S
+#define IDLE_TRIM_NS     NS_PER_S
+#define RATE_WINDOW      (20 * NS_PER_MS)
+#define LINGER_RATE      2000.0  /* units a second from which company is worth waiting for */
+#define LINGER_FULL_RATE 15000.0 /* from here on groups grow with the rate */
+#define UNIT_BYTES       64u     /* a record may hold many messages; one has about so many bytes */
 
 /* ---- sleeping */
 /* Sleeps while there is nothing to do. `seen` is read first: what happens later changes it. */
@@ -37,15 +38,26 @@ static void idle(struct journal *j, int64_t max_ns, bool definitions_wait)
 	rings_wake(j);
 }
 
-/* Under load groups begin linger_max_ns apart, so that a group is worth its system calls and
- * wake-ups; at low rates a record is written at once. */
+/* How far apart groups begin, so that a group is worth its system calls and wake-ups. */
+static int64_t linger_ns(const struct journal *j)
+{
+	const struct journal_config *config = &j->config;
+
+	if (config->linger_always)
+		return config->linger_max_ns;
+	if (j->writer.rate < LINGER_RATE)
+		return 0;
+	double more = j->writer.rate / LINGER_FULL_RATE;
+	return (int64_t)((double)config->linger_max_ns * MIN(MAX(more, 1.0), 3.0));
+}
+
 static void linger(struct journal *j)
 {
 	struct state_writer *w = &j->writer;
+	int64_t most = linger_ns(j);
 	int64_t now = clock_mono();
-	int64_t wait = w->begun_at + j->config.linger_max_ns - now;
-	if (w->rate >= LINGER_RATE && wait > 0) {
-		wait = MIN(wait, j->config.linger_max_ns);
+	int64_t wait = MIN(w->begun_at + most - now, most);
+	if (wait > 0) {
 		struct timespec t = { .tv_sec = wait / NS_PER_S, .tv_nsec = wait % NS_PER_S };
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 		now += wait;
