@@ -1,5 +1,6 @@
 #include "api/openmetrics.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,55 +164,51 @@ static struct metrics metrics_collect(struct api *api)
 	return m;
 }
 
-static void give(struct buffer *out, const char *text)
+static void give(struct buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void give(struct buffer *out, const char *format, ...)
 {
-	buffer_give(out, text, strlen(text));
+	char line[512];
+	va_list ap;
+
+	va_start(ap, format);
+	int n = vsnprintf(line, sizeof(line), format, ap);
+
+	va_end(ap);
+	if (n > 0)
+		buffer_give(out, line, MIN((size_t)n, sizeof(line) - 1));
 }
 
-static void give_escaped(struct buffer *out, const char *text)
+static void escape(const char *text, char *out, size_t cap)
 {
-	for (; *text; text++) {
+	size_t n = 0;
+
+	for (; *text && n + 2 < cap; text++) {
 		if (*text == '\\' || *text == '"')
-			buffer_give(out, "\\", 1);
-		buffer_give(out, *text == '\n' ? " " : text, 1);
+			out[n++] = '\\';
+		out[n++] = *text == '\n' ? ' ' : *text;
 	}
-}
-
-static void family_give(struct buffer *out, const struct metric *one)
-{
-	give(out, "# TYPE signalbox_");
-	give(out, one->name);
-	give(out, " ");
-	give(out, one->kind);
-	give(out, "\n# HELP signalbox_");
-	give(out, one->name);
-	give(out, " ");
-	give_escaped(out, one->help);
-	give(out, "\n");
+	out[n] = '\0';
 }
 
 void openmetrics_text(struct api *api, struct buffer *out)
 {
 	struct metrics m = metrics_collect(api);
-	char number[32];
+	char number[33], label[2 * sizeof(m.all->help)];
 
 	for (size_t i = 0; i < m.n; i++) {
 		const struct metric *one = &m.all[i];
 
+		escape(one->help, label, sizeof(label));
 		if (i == 0 || strcmp(m.all[i - 1].name, one->name) != 0)
-			family_give(out, one);
-		give(out, "signalbox_");
-		give(out, one->name);
-		if (strcmp(one->kind, "counter") == 0)
-			give(out, "_total");
-		if (one->instance[0]) {
-			give(out, "{instance=\"");
-			give_escaped(out, one->instance);
-			give(out, "\"}");
-		}
-		give(out, " ");
-		buffer_give(out, number, text_f64(number, one->value));
-		give(out, "\n");
+			give(out, "# TYPE signalbox_%s %s\n# HELP signalbox_%s %s\n", one->name,
+			     one->kind, one->name, label);
+		give(out, "signalbox_%s%s", one->name, one->kind[0] == 'c' ? "_total" : "");
+		escape(one->instance, label, sizeof(label));
+		if (label[0])
+			give(out, "{instance=\"%s\"}", label);
+		number[text_f64(number, one->value)] = '\0';
+		give(out, " %s\n", number);
 	}
 	give(out, "# TYPE signalbox_build info\nsignalbox_build_info{version=\"" SIGNALBOX_VERSION
 	          "\"} 1\n# EOF\n");
