@@ -84,6 +84,9 @@ static int members_add(struct expected_device *d, const struct oracle_line *line
 	{
 		char name[160];
 		(void)snprintf(name, sizeof(name), "%s%s%s", above, *above ? "." : "", key);
+		json_t *bare = json_object_get(value, "value");
+		if (bare)
+			value = bare; /* {"value": 21.5, "unit": "Cel"} */
 		if (json_is_object(value)) {
 			int r = members_add(d, line, name, value);
 			if (r < 0)

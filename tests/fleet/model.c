@@ -1,6 +1,7 @@
 #include "model.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Roles repeat every 20 devices: 12 rooms with climate, 4 occupancy counters, 2 air handlers, 2
@@ -60,6 +61,30 @@ void model_init(struct model *m, uint64_t seed, uint32_t index, const char *pref
 	m->energy_wh = model_random(&m->random) % 5000000;
 }
 
+/* One metric of a sample. A device names its units once, in its first message. */
+struct metric {
+	const char *name, *unit; /* UCUM; NULL: none */
+	int decimals;
+	double value;
+};
+
+static size_t give(const struct model *m, const struct metric *metrics, size_t n, char *out,
+                   size_t cap)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n && at < cap; i++) {
+		const struct metric *one = &metrics[i];
+		bool named = !m->sent && one->unit;
+		at += (size_t)snprintf(out + at, cap - at, "%s\"%s\":%s%.*f", i ? "," : "",
+		                       one->name, named ? "{\"value\":" : "", one->decimals,
+		                       one->value);
+		if (named && at < cap)
+			at += (size_t)snprintf(out + at, cap - at, ",\"unit\":\"%s\"}", one->unit);
+	}
+	return at;
+}
+
 static size_t climate(struct model *m, int64_t ts_ms, char *out, size_t cap)
 {
 	double day = daily(ts_ms);
@@ -67,9 +92,13 @@ static size_t climate(struct model *m, int64_t ts_ms, char *out, size_t cap)
 	m->a += 0.05 * (21.5 + 1.2 * day - m->a) + 0.04 * noise(m);
 	m->b += 0.05 * (42 - 4 * day - m->b) + 0.2 * noise(m);
 	m->c += 0.1 * (550 + (day > 0 ? 350 * day : 0) - m->c) + 8 * noise(m);
-	return (size_t)snprintf(out, cap,
-	                        "\"temp\":%.1f,\"hum\":%.1f,\"co2\":%.0f,\"battery\":%.2f", m->a,
-	                        m->b, fabs(m->c), 3.6 - 1e-6 * m->sent);
+	const struct metric metrics[] = {
+		{ "temp", "Cel", 1, m->a },
+		{ "hum", "%", 1, m->b },
+		{ "co2", "[ppm]", 0, fabs(m->c) },
+		{ "battery", "V", 2, 3.6 - 1e-6 * m->sent },
+	};
+	return give(m, metrics, sizeof(metrics) / sizeof(*metrics), out, cap);
 }
 
 static size_t occupancy(struct model *m, int64_t ts_ms, char *out, size_t cap)
@@ -90,12 +119,15 @@ static size_t air_handler(struct model *m, int64_t ts_ms, char *out, size_t cap)
 
 	m->a += 0.2 * (18 - m->a) + 0.1 * noise(m);
 	m->b += 0.1 * (load * 100 - m->b) + 0.5 * noise(m);
-	return (size_t)snprintf(
-		out, cap,
-		"\"temp\":{\"supply\":%.2f,\"return\":%.2f},\"fan\":%.1f,\"pressure\":%.0f,"
-		"\"mode\":\"%s\"",
-		m->a, m->a + 4 + 0.1 * noise(m), m->b, 180 + m->b + 2 * noise(m),
-		load > 0.5 ? "cool" : "vent");
+	const struct metric metrics[] = {
+		{ "temp.supply", "Cel", 2, m->a },
+		{ "temp.return", "Cel", 2, m->a + 4 + 0.1 * noise(m) },
+		{ "fan", "%", 1, m->b },
+		{ "pressure", "Pa", 0, 180 + m->b + 2 * noise(m) },
+	};
+	size_t n = give(m, metrics, sizeof(metrics) / sizeof(*metrics), out, cap);
+	return n +
+	       (size_t)snprintf(out + n, cap - n, ",\"mode\":\"%s\"", load > 0.5 ? "cool" : "vent");
 }
 
 static size_t meter(struct model *m, int64_t ts_ms, char *out, size_t cap)
@@ -103,8 +135,12 @@ static size_t meter(struct model *m, int64_t ts_ms, char *out, size_t cap)
 	double power = fabs(2400 + 1800 * daily(ts_ms) + 120 * noise(m));
 
 	m->energy_wh += (uint64_t)(power / 60);
-	return (size_t)snprintf(out, cap, "\"power\":%.1f,\"voltage\":%.1f,\"energy\":%llu", power,
-	                        230 + 1.2 * noise(m), (unsigned long long)m->energy_wh);
+	const struct metric metrics[] = {
+		{ "power", "W", 1, power },
+		{ "voltage", "V", 1, 230 + 1.2 * noise(m) },
+		{ "energy", "W.h", 0, (double)m->energy_wh },
+	};
+	return give(m, metrics, sizeof(metrics) / sizeof(*metrics), out, cap);
 }
 
 size_t model_sample(struct model *m, int64_t ts_ms, char *out, size_t cap)

@@ -34,7 +34,7 @@ export function value(v: Value): string {
 }
 
 /** Units as written on instruments; unknown ones as they are (UCUM). */
-const units: Record<string, string> = { Cel: "°C", "%": "%", Pa: "Pa", W: "W", "W.h": "Wh", V: "V", s: "s", By: "B" };
+const units: Record<string, string> = { Cel: "°C", "%": "%", Pa: "Pa", W: "W", "W.h": "Wh", V: "V", s: "s", By: "B", "[ppm]": "ppm", min: "min", h: "h", Hz: "Hz", A: "A", "m/s": "m/s", bar: "bar" };
 export function unit(u: string): string {
   return units[u] ?? u;
 }
