@@ -13,7 +13,7 @@
 struct buffer;
 
 #define CHUNK_ROWS       480
-#define CHUNK_BLOB_BYTES (64 * 1024) /* texts beyond this end a chunk */
+#define CHUNK_BLOB_BYTES 65536U /* texts beyond this end a chunk */
 
 /* ---- writing: rows in order of time; rows of one time have no column in common */
 struct chunk_writer { /* zero: empty */

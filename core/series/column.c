@@ -78,7 +78,9 @@ static uint64_t bits_of(double v)
 
 static void doubles_give(struct buffer *out, const uint64_t *bits, uint32_t n)
 {
-	double min = (double)INFINITY, max = -min, sum = 0;
+	double min = (double)INFINITY;
+	double max = -min;
+	double sum = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		double v = double_of(bits[i]);
 		min = fmin(min, v);

@@ -44,7 +44,8 @@ static int stream_plan(struct encoder *e, uint32_t stream)
 
 static int item_compare(const void *a, const void *b)
 {
-	const struct encoder_item *x = a, *y = b;
+	const struct encoder_item *x = a;
+	const struct encoder_item *y = b;
 	if (x->month != y->month)
 		return x->month < y->month ? -1 : 1;
 	return x->stream < y->stream ? -1 : x->stream > y->stream;

@@ -117,7 +117,8 @@ static int cursor_tell(struct feed *f, struct journal_cursor *c, uint64_t until)
 {
 	uint64_t seq;
 	struct sb_bytes payload;
-	uint32_t turn = 0, again = 0;
+	uint32_t turn = 0;
+	uint32_t again = 0;
 	while (f->seq_out < until && !f->stop) {
 		int r = journal_cursor_next(c, &seq, &payload);
 		if (r == SB_AGAIN && ++again < AGAIN_MOST) {

@@ -52,7 +52,8 @@ int gathered_add(struct gathered *g, const struct series_point *p, uint64_t rank
 
 static int compare(const void *a, const void *b)
 {
-	const struct gathered_point *x = a, *y = b;
+	const struct gathered_point *x = a;
+	const struct gathered_point *y = b;
 	if (x->p.ts_ns != y->p.ts_ns)
 		return x->p.ts_ns < y->p.ts_ns ? -1 : 1;
 	if (x->rank != y->rank)

@@ -7,8 +7,8 @@
 #include "base/buffer.h"
 #include "series/series.h"
 
-#define GATHERED_POINTS (64 * 1024)
-#define GATHERED_BYTES  (8 * 1024 * 1024) /* of texts */
+#define GATHERED_POINTS 65536U
+#define GATHERED_BYTES  (8UL << 20) /* of texts */
 
 struct gathered_point {
 	struct series_point p; /* of a text: v.blob.n is right, where it lies is told by text_at */

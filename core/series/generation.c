@@ -29,6 +29,22 @@ struct node { /* at the beginning of each row */
 	uint8_t bytes[];
 };
 
+struct slot {                  /* a stream */
+	_Atomic uint32_t last; /* its newest row; 0: none */
+};
+
+struct page {
+	struct slot at[PAGE_STREAMS];
+};
+
+struct generation_index {
+	struct page *_Atomic at[PAGES];
+};
+
+struct generation_blocks {
+	void *_Atomic at[BLOCKS];
+};
+
 int generation_new(struct generation **out)
 {
 	struct generation *g = calloc(1, sizeof(*g));
@@ -36,12 +52,12 @@ int generation_new(struct generation **out)
 		return -ENOMEM;
 	g->refs = 1;
 	/* Addresses only: the kernel gives memory to what is written. */
-	g->pages = calloc(PAGES, sizeof(*g->pages));
-	g->blocks = calloc(BLOCKS, sizeof(*g->blocks));
+	g->index = calloc(1, sizeof(*g->index));
+	g->blocks = calloc(1, sizeof(*g->blocks));
 	g->used = BLOCK_BYTES;
 	g->t_min = INT64_MAX;
 	g->t_max = INT64_MIN;
-	if (!g->pages || !g->blocks) {
+	if (!g->index || !g->blocks) {
 		generation_unref(g);
 		return -ENOMEM;
 	}
@@ -65,44 +81,45 @@ struct generation *generation_unref(struct generation *g)
 {
 	if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) > 1)
 		return NULL;
-	for (uint32_t i = 0; g->pages && i < PAGES; i++)
-		free(g->pages[i]);
+	for (uint32_t i = 0; g->index && i < PAGES; i++)
+		free(g->index->at[i]);
 	for (uint32_t i = 1; g->blocks && i <= g->n_blocks; i++)
-		(void)munmap(g->blocks[i], block_size(g->blocks[i]));
-	free((void *)(uintptr_t)g->pages);
-	free((void *)(uintptr_t)g->blocks);
+		(void)munmap(g->blocks->at[i], block_size(g->blocks->at[i]));
+	free(g->index);
+	free(g->blocks);
 	free(g);
 	return NULL;
 }
 
 static struct node *node_at(const struct generation *g, uint32_t at)
 {
-	uint8_t *block = atomic_load_explicit(&g->blocks[at >> UNIT_BITS], memory_order_acquire);
+	uint8_t *block = atomic_load_explicit(&g->blocks->at[at >> UNIT_BITS],
+	                                      memory_order_acquire);
 	return (struct node *)(void *)(block + (size_t)(at & ((1u << UNIT_BITS) - 1)) * UNIT);
 }
 
-static struct generation_slot *slot_find(const struct generation *g, uint32_t stream)
+static struct slot *slot_find(const struct generation *g, uint32_t stream)
 {
 	if (stream >= GENERATION_STREAMS)
 		return NULL;
-	struct generation_slot *page = atomic_load_explicit(&g->pages[stream / PAGE_STREAMS],
-	                                                    memory_order_acquire);
-	return page ? &page[stream % PAGE_STREAMS] : NULL;
+	struct page *page = atomic_load_explicit(&g->index->at[stream / PAGE_STREAMS],
+	                                         memory_order_acquire);
+	return page ? &page->at[stream % PAGE_STREAMS] : NULL;
 }
 
 /* ---- the writer */
 
-static struct generation_slot *slot_get(struct generation *g, uint32_t stream)
+static struct slot *slot_get(struct generation *g, uint32_t stream)
 {
-	struct generation_slot *slot = slot_find(g, stream);
+	struct slot *slot = slot_find(g, stream);
 	if (slot)
 		return slot;
-	struct generation_slot *page = calloc(PAGE_STREAMS, sizeof(*page));
+	struct page *page = calloc(1, sizeof(*page));
 	if (!page)
 		return NULL;
-	atomic_store_explicit(&g->pages[stream / PAGE_STREAMS], page, memory_order_release);
-	atomic_fetch_add_explicit(&g->bytes, PAGE_STREAMS * sizeof(*page), memory_order_relaxed);
-	return &page[stream % PAGE_STREAMS];
+	atomic_store_explicit(&g->index->at[stream / PAGE_STREAMS], page, memory_order_release);
+	atomic_fetch_add_explicit(&g->bytes, sizeof(*page), memory_order_relaxed);
+	return &page->at[stream % PAGE_STREAMS];
 }
 
 /* Mapped, not from the heap: a generation gives back all it had when it ends. */
@@ -113,7 +130,7 @@ static int block_add(struct generation *g, size_t bytes)
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
-	atomic_store_explicit(&g->blocks[++g->n_blocks], p, memory_order_release);
+	atomic_store_explicit(&g->blocks->at[++g->n_blocks], p, memory_order_release);
 	g->used = 0;
 	return 0;
 }
@@ -124,7 +141,7 @@ int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
 	size_t n = (sizeof(struct node) + bytes.n + UNIT - 1) / UNIT * UNIT;
 	if (row->stream == 0 || row->stream >= GENERATION_STREAMS || bytes.n > UINT32_MAX / 2)
 		return SB_E_RANGE;
-	struct generation_slot *slot = slot_get(g, row->stream);
+	struct slot *slot = slot_get(g, row->stream);
 	if (!slot)
 		return -ENOMEM;
 	if (g->used + n > BLOCK_BYTES) {
@@ -154,7 +171,7 @@ int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
 uint32_t generation_stream(const struct generation *g, uint32_t from)
 {
 	for (uint32_t i = from; i < GENERATION_STREAMS;) {
-		const struct generation_slot *slot = slot_find(g, i);
+		const struct slot *slot = slot_find(g, i);
 		if (!slot)
 			i = (i / PAGE_STREAMS + 1) * PAGE_STREAMS;
 		else if (slot->last)
@@ -207,7 +224,8 @@ static bool row_has(const struct row *row, int column)
 /* Places in memory grow with time of arrival. */
 static int rows_compare(const void *a, const void *b)
 {
-	const struct generation_row *x = a, *y = b;
+	const struct generation_row *x = a;
+	const struct generation_row *y = b;
 	if (x->ts_ns != y->ts_ns)
 		return x->ts_ns < y->ts_ns ? -1 : 1;
 	return x->at < y->at ? -1 : 1;
@@ -230,7 +248,7 @@ static void rows_order(struct generation_row *p, size_t n)
 int generation_gather(const struct generation *g, uint32_t stream, int column, int64_t from_ns,
                       int64_t last_ns, struct generation_rows *out)
 {
-	const struct generation_slot *slot = slot_find(g, stream);
+	const struct slot *slot = slot_find(g, stream);
 	struct row row;
 	size_t before = out->n;
 	uint32_t at = slot ? atomic_load_explicit(&slot->last, memory_order_acquire) : 0;

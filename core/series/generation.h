@@ -19,8 +19,8 @@ struct generation_slot {       /* a stream */
 
 struct generation {
 	_Atomic uint32_t refs;
-	struct generation_slot *_Atomic *pages;
-	void *_Atomic *blocks;                /* memory of the rows */
+	struct generation_index *index;       /* streams */
+	struct generation_blocks *blocks;     /* memory of the rows */
 	uint32_t n_blocks, used;              /* the writer's: of the newest block */
 	_Atomic uint64_t seq_first, seq_last; /* journal records it covers; 0: none yet */
 	_Atomic uint64_t rows, bytes;

@@ -52,7 +52,8 @@ static int rows_add(struct head *head, struct generation *g, struct sb_bytes pay
 	struct points points;
 	struct row row;
 	struct sb_bytes bytes;
-	uint64_t rows = 0, values = 0;
+	uint64_t rows = 0;
+	uint64_t values = 0;
 	int r = points_open(&points, payload);
 	while (r >= 0 && (r = points_next(&points, &row, &bytes)) > 0) {
 		r = generation_add(g, &row, points.base_ns, bytes);

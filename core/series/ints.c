@@ -61,7 +61,8 @@ static uint64_t pack_cost(const int64_t *r, uint32_t n)
 	uint64_t bits = 0;
 	for (uint32_t i = 0; i < n; i += GROUP) {
 		uint32_t m = MIN(n - i, (uint32_t)GROUP);
-		int64_t least, most;
+		int64_t least;
+		int64_t most;
 		bounds(r + i, m, &least, &most);
 		uint64_t width = width_of((uint64_t)minus(most, least));
 		bits += varint_bits(zz_of(least)) + 8 + (m * width + 7) / 8 * 8;
@@ -110,7 +111,8 @@ static uint64_t rice_bits(const int64_t *r, uint32_t n, int64_t centre, uint32_t
 /* The mean of those distances that are at most `most`. */
 static uint64_t mean_of(const int64_t *r, uint32_t n, int64_t centre, uint64_t most)
 {
-	uint64_t sum = 0, count = 1;
+	uint64_t sum = 0;
+	uint64_t count = 1;
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t u = zz_of(minus(r[i], centre));
 		if (u > most)
@@ -186,7 +188,8 @@ static struct choice choose(const int64_t *v, uint32_t n)
 		}
 		const int64_t *rest = r + order;
 		uint32_t m = n - order;
-		int64_t least, most;
+		int64_t least;
+		int64_t most;
 		bounds(rest, m, &least, &most);
 		if (least == most) {
 			consider(&best, first + varint_bits(zz_of(least)), order, CONST);
@@ -205,7 +208,8 @@ static void pack_give(struct buffer *out, const int64_t *r, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i += GROUP) {
 		uint32_t m = MIN(n - i, (uint32_t)GROUP);
-		int64_t least, most;
+		int64_t least;
+		int64_t most;
 		bounds(r + i, m, &least, &most);
 		uint32_t width = width_of((uint64_t)minus(most, least));
 		buffer_give_zz(out, least);

@@ -7,8 +7,14 @@
 struct series_point;
 struct source;
 
+struct merge_item {
+	int64_t ts_ns; /* of the source's present value */
+	uint64_t rank;
+	struct source *source;
+};
+
 struct merge { /* zero: empty */
-	struct source **heap;
+	struct merge_item *heap;
 	size_t n, cap;
 	struct source *ended; /* the one the last value came from, if it was its last */
 };

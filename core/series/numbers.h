@@ -7,8 +7,10 @@
 #define NUMBERS_PAGE_BITS 10
 #define NUMBERS_MAX       (1u << 26)
 
+struct numbers_table;
+
 struct numbers {
-	void *_Atomic *_Atomic *pages;
+	struct numbers_table *pages;
 };
 
 int numbers_init(struct numbers *t);

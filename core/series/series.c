@@ -105,8 +105,8 @@ static void restore_rest(void *ud)
 	int64_t now = clock_utc();
 	int r = restore_latest(&db->blocks, db->config.catalog, db->latest, now - 24 * HOUR, false);
 	if (r >= 0)
-		r = restore_latest(&db->blocks, db->config.catalog, db->latest,
-		                   now - 30 * 24 * HOUR, false);
+		r = restore_latest(&db->blocks, db->config.catalog, db->latest, now - 720 * HOUR,
+		                   false);
 	if (r >= 0)
 		r = restore_latest(&db->blocks, db->config.catalog, db->latest, INT64_MIN, true);
 	if (r < 0)
@@ -180,7 +180,8 @@ static void bounds(struct series_db *db, struct generation *const *g, uint32_t n
 int series_db_query(struct series_db *db, const struct series_query *q)
 {
 	struct generation *g[HEAD_GENERATIONS];
-	int64_t first, last;
+	int64_t first;
+	int64_t last;
 	/* The head first: what is flushed meanwhile is then seen twice, which merging mends. */
 	uint32_t n = head_take(&db->head, g);
 	struct pass_from from = {
@@ -193,10 +194,8 @@ int series_db_query(struct series_db *db, const struct series_query *q)
 	return r;
 }
 
-void series_db_stats(const struct series_db *db, struct series_stats *out)
+void series_db_stats(struct series_db *db, struct series_stats *out)
 {
-	/* Taking references is all this changes. */
-	struct head *head = (struct head *)(uintptr_t)&db->head;
 	struct generation *g[HEAD_GENERATIONS];
 	*out = (struct series_stats){
 		.rows_total = db->head.rows,
@@ -210,7 +209,7 @@ void series_db_stats(const struct series_db *db, struct series_stats *out)
 	uint64_t done = db->feed.seq_out;
 	uint64_t in = db->feed.seq_in;
 	out->feed_lag = in > done ? in - done : 0;
-	uint32_t n = head_take(head, g);
+	uint32_t n = head_take(&db->head, g);
 	for (uint32_t i = 0; i < n; i++) {
 		out->head_bytes += g[i]->bytes;
 		out->head_rows += g[i]->rows;

@@ -102,4 +102,4 @@ struct series_stats {
 	 * seen. */
 	uint64_t records_unseen;
 };
-void series_db_stats(const struct series_db *db, struct series_stats *out);
+void series_db_stats(struct series_db *db, struct series_stats *out);
