@@ -13,7 +13,11 @@ export interface LiveDevices {
   end: () => void;
 }
 
-const PAGE = 200;
+const PAGE = 500;
+const order = new Intl.Collator(undefined, { numeric: true });
+
+/** By the name people see, room2 before room10. */
+const sorted = (devices: Device[]) => devices.sort((a, b) => order.compare(a.name || a.id, b.name || b.id));
 
 export function liveDevices(query: string): LiveDevices {
   const devices = signal<Device[]>([]);
@@ -38,14 +42,14 @@ export function liveDevices(query: string): LiveDevices {
         total.value++;
       }
     changed.clear();
-    devices.value = next;
+    devices.value = sorted(next);
   };
   const load = async () => {
     try {
       const page = await call("device.list", { limit: PAGE, live: true, ...(query && { query }) });
       if (ended) return cancel(page.subscription);
       subscription = page.subscription;
-      devices.value = page.devices;
+      devices.value = sorted(page.devices);
       total.value = page.total;
       cursor.value = page.cursor;
       loaded.value = true;
@@ -73,7 +77,7 @@ export function liveDevices(query: string): LiveDevices {
     more: async () => {
       if (!cursor.peek()) return;
       const page = await call("device.list", { limit: PAGE, cursor: cursor.peek()!, ...(query && { query }) });
-      devices.value = [...devices.peek(), ...page.devices];
+      devices.value = sorted([...devices.peek(), ...page.devices]);
       cursor.value = page.cursor;
     },
     end: () => {

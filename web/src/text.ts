@@ -30,6 +30,7 @@ export function span(ms: number): string {
 export function value(v: Value): string {
   if (v === null) return "no value";
   if (typeof v === "boolean") return v ? "yes" : "no";
+  if (typeof v === "number" && !Number.isInteger(v)) return String(Number(v.toPrecision(10))); // 0.1 + 0.2 is 0.3
   return String(v);
 }
 

@@ -49,6 +49,8 @@ export function liveDevice(id: string): LiveDevice {
 }
 
 export interface History {
+  from: number; // s since 1970, as all times here
+  to: number;
   times: number[];
   mean: (number | null)[];
   min: (number | null)[];
@@ -60,7 +62,7 @@ export async function history(device: string, series: string, spanMs: number, wi
   const to = Date.now();
   const bucket = Math.max(1000, Math.ceil(spanMs / width / 1000) * 1000);
   const answer = await call("telemetry.query", { device, series: [series], from: to - spanMs, to, bucket, limit: 5000 });
-  const out: History = { times: [], mean: [], min: [], max: [] };
+  const out: History = { from: (to - spanMs) / 1000, to: to / 1000, times: [], mean: [], min: [], max: [] };
   const rows = (answer.series[0]?.buckets ?? []) as unknown as (number | null)[][];
   const steps = rows.slice(1).map((row, i) => row[0]! - rows[i]![0]!);
   const usual = steps.sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? bucket;

@@ -3,6 +3,7 @@ import { approve, liveDevice } from "../data/device";
 import { me } from "../data/session";
 import { Ago } from "../parts/Ago";
 import { Freshness, Session, State } from "../parts/State";
+import { Title } from "../parts/Title";
 import { devicesPath, route } from "../route";
 import { span, unit, value, when } from "../text";
 import type { DeviceDetail, Fates, Series } from "../types.gen";
@@ -19,8 +20,9 @@ function Values({ series, chosen, choose }: { series: Series[]; chosen: string |
           <th scope="col" class="number">
             Newest value
           </th>
-          <th scope="col">Unit</th>
-          <th scope="col">When</th>
+          <th scope="col" class="when">
+            When
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -31,9 +33,10 @@ function Values({ series, chosen, choose }: { series: Series[]; chosen: string |
                 {one.name}
               </button>
             </th>
-            <td class="number value">{one.latest ? value(one.latest.value) : "none"}</td>
-            <td>{unit(one.unit)}</td>
-            <td>
+            <td class="number value" title={String(one.latest?.value ?? "")}>
+              {one.latest ? value(one.latest.value) : "none"} {one.unit && <small>{unit(one.unit)}</small>}
+            </td>
+            <td class="when">
               <Ago at={one.latest?.ts} />
             </td>
           </tr>
@@ -75,7 +78,7 @@ function Facts({ detail }: { detail: DeviceDetail }) {
     <dl class="facts">
       <dt>Session</dt>
       <dd>
-        <Session device={device} /> {device.session_since !== undefined && <Ago at={device.session_since} />}
+        <Session device={device} /> {device.session_since !== undefined && <small>since <Ago at={device.session_since} /></small>}
       </dd>
       <dt>Last sign of life</dt>
       <dd>
@@ -83,7 +86,7 @@ function Facts({ detail }: { detail: DeviceDetail }) {
       </dd>
       <dt>Data</dt>
       <dd>
-        <Freshness device={device} /> {device.interval !== undefined && `about every ${span(device.interval)}`}
+        <Freshness device={device} /> {device.interval !== undefined && <small>about every {span(device.interval)}</small>}
       </dd>
       {detail.clock_offset !== undefined && (
         <>
@@ -149,11 +152,13 @@ export function Device() {
   const series = detail.series.find((one) => one.name === chosen);
   return (
     <main>
+      <Title words={detail.device.name || id} />
       <nav aria-label="Breadcrumb">
         <a href={devicesPath("")}>Devices</a> ›
       </nav>
       <header class="page">
         <h1>{detail.device.name || id}</h1>
+        {detail.device.name && <span class="hint">{id}</span>}
         <State device={detail.device} />
         {detail.device.state === "pending" && me.value?.role !== "viewer" && (
           <button class="primary" onClick={() => void approve([id]).catch(() => undefined)}>

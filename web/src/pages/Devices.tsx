@@ -4,6 +4,7 @@ import { me } from "../data/session";
 import { CallFailed } from "../link";
 import { liveDevices } from "../live";
 import { Ago } from "../parts/Ago";
+import { Title } from "../parts/Title";
 import { Freshness, Session, State } from "../parts/State";
 import { devicePath, devicesPath, route } from "../route";
 import type { Device } from "../types.gen";
@@ -25,7 +26,7 @@ function Row({ device }: { device: Device }) {
       <td data-label="Data">
         <Freshness device={device} />
       </td>
-      <td data-label="Newest">
+      <td class="when" data-label="Newest">
         <Ago at={device.data} />
       </td>
       <td class="number" data-label="Metrics">
@@ -95,6 +96,7 @@ export function Devices() {
 
   return (
     <main>
+      <Title words="Devices" />
       <header class="page">
         <h1>Devices</h1>
         <p class="count">{live.loaded.value ? `${live.total.value.toLocaleString()} in all` : ""}</p>
@@ -105,7 +107,7 @@ export function Devices() {
             location.hash = devicesPath(field.current!.value.trim());
           }}
         >
-          <input ref={field} type="search" aria-label="Filter devices" placeholder="Filter: words, state:pending, site:north   ( / )" defaultValue={query} key={query} />
+          <input ref={field} type="search" aria-label="Filter devices" placeholder="Filter: words, state:pending, site:north" title="Press / to come here" defaultValue={query} key={query} />
         </form>
       </header>
       <Approve pending={devices.filter((device) => device.state === "pending")} />
@@ -137,7 +139,11 @@ export function Devices() {
           </tbody>
         </table>
       )}
-      {live.cursor.value && <button onClick={() => void live.more()}>Show more</button>}
+      {live.cursor.value && (
+        <p class="more">
+          The first {devices.length.toLocaleString()} of {live.total.value.toLocaleString()} are shown. <button onClick={() => void live.more()}>Show more</button>
+        </p>
+      )}
     </main>
   );
 }

@@ -8,6 +8,14 @@ function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** 24-hour clock and ISO dates, as in the rest of the console. */
+const tickWords: uPlot.Axis.Values = [
+  [365 * 86400, "{YYYY}", null, null, null, null, null, null, 1],
+  [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
+];
+
 function options(width: number, label: string): uPlot.Options {
   const line = colour("--accent");
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
@@ -16,20 +24,21 @@ function options(width: number, label: string): uPlot.Options {
     height: 280,
     legend: { live: true },
     cursor: { drag: { x: true, y: false } },
-    axes: [axis, { ...axis, size: 64 }],
+    axes: [{ ...axis, values: tickWords, space: 80 }, { ...axis, size: 64 }],
     series: [
       { value: (_, t) => (t == null ? "" : when(t * 1000)) },
+      { label, stroke: line, width: 1.5, points: { size: 4 } },
       { label: "max", stroke: "transparent", points: { show: false } },
       { label: "min", stroke: "transparent", points: { show: false } },
-      { label, stroke: line, width: 1.5, points: { size: 4 } },
     ],
-    bands: [{ series: [1, 2], fill: line + "33" }],
+    bands: [{ series: [2, 3], fill: line + "33" }],
   };
 }
 
 export default function Chart({ data, label }: { data: History; label: string }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
+  const shown = useRef<{ min: number; max: number } | undefined>(undefined);
 
   useEffect(() => {
     const element = place.current!;
@@ -42,7 +51,13 @@ export default function Chart({ data, label }: { data: History; label: string })
     };
   }, [label]);
   useEffect(() => {
-    plot.current?.setData([data.times, data.max, data.min, data.mean]);
+    const chart = plot.current!;
+    const { min, max } = chart.scales["x"]!;
+    const asLeft = !shown.current || (min === shown.current.min && max === shown.current.max);
+    const whole = { min: data.from, max: data.to };
+    chart.setData([data.times, data.mean, data.max, data.min], false);
+    if (asLeft) shown.current = whole;
+    chart.setScale("x", asLeft ? whole : { min: min!, max: max! }); // a part that was zoomed into stays
   }, [data]);
   return <div class="chart" ref={place} role="img" aria-label={`History of ${label}`} />;
 }
