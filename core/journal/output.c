@@ -50,7 +50,8 @@ static int sync_timed(struct journal *j, int fd)
 }
 
 /* Zeros behind the last record, so that nothing of a group the last run did not finish can ever
- * follow a new record. */
+ * follow a new record, or, torn in the middle of a block, stand in front of one. Groups that were
+ * acknowledged end with their block, so none of theirs is written again. */
 static int clean_tail(struct journal *j, int fd, uint64_t at, uint64_t size)
 {
 	uint64_t n = MIN(size - at, TAIL_BYTES);
@@ -89,7 +90,7 @@ void output_resume(struct journal *j)
 	}
 	w->fd = fd;
 	w->generation = j->tail_generation;
-	w->at = j->tail_at;
+	w->at = (j->tail_at + COMMIT_BLOCK - 1) / COMMIT_BLOCK * COMMIT_BLOCK;
 	w->size = size;
 }
 

@@ -3,7 +3,6 @@
 #include <signalbox/error.h>
 
 #include "base/own.h"
-#include "journal/commit.h"
 #include "journal/disk.h"
 #include "journal/segment.h"
 #include "journal/state.h"
@@ -60,7 +59,7 @@ static int read_segment(struct replay *re, const struct shelf_segment *s, bool t
 	int r = each_record(re, &reader, s->last_seq);
 	if (r == 0 && tail) {
 		j->tail_generation = s->generation;
-		j->tail_at = (reader.at + COMMIT_BLOCK - 1) / COMMIT_BLOCK * COMMIT_BLOCK;
+		j->tail_at = reader.at;
 	}
 	segment_reader_fini(&reader);
 	j->disk->close(j->disk, fd);

@@ -94,6 +94,55 @@ static void segments_follow_each_other_and_are_recycled(void **state)
 	assert_int_equal(all.seq_last, number);
 }
 
+/* The newest segment that holds records, cut off at the last page its records cross: all that gets
+ * to the file when a process is killed in the middle of write(). */
+static void tear_last_group(struct kit *kit)
+{
+	uint8_t *p = malloc(kit->config.segment_bytes);
+	char path[128];
+	size_t end = kit->config.segment_bytes;
+	(void)snprintf(path, sizeof(path), "%s/seg-0000000001.log", kit->dir);
+	int fd = open(path, O_RDWR);
+	assert_int_equal(pread(fd, p, end, 0), end);
+	while (end && p[end - 1] == 0)
+		end--;
+	size_t cut = (end - 1) / 4096 * 4096;
+	memset(p + cut, 0, kit->config.segment_bytes - cut);
+	assert_int_equal(pwrite(fd, p, kit->config.segment_bytes, 0), kit->config.segment_bytes);
+	close(fd);
+	free(p);
+}
+
+static void a_record_torn_by_a_kill_hides_none_that_come_later(void **state)
+{
+	struct kit *kit = *state;
+	struct kit_records all = { 0 };
+	kit_open(kit);
+	kit_start(kit);
+	for (uint64_t i = 1; i <= 20; i++)
+		kit_put(kit, i, 1000);
+	assert_int_equal(kit_wait(kit), 0);
+	kit_close(kit);
+	tear_last_group(kit);
+	for (int run = 0; run < 2; run++) {
+		all = (struct kit_records){ 0 };
+		kit_open(kit);
+		assert_int_equal(journal_replay(kit->j, 0, kit_collect, &all), 0);
+		assert_in_range(all.n, 10 + run, 19 + run);
+		assert_int_equal(journal_seq(kit->j), all.n);
+		kit_start(kit);
+		kit_put(kit, all.n + 1, 1000);
+		assert_int_equal(kit_wait(kit), 0);
+		kit_close(kit);
+		uint64_t had = all.n;
+		all = (struct kit_records){ 0 };
+		kit_open(kit);
+		assert_int_equal(journal_replay(kit->j, 0, kit_collect, &all), 0);
+		assert_int_equal(all.n, had + 1);
+		kit_close(kit);
+	}
+}
+
 static void numbers_go_on_when_the_directory_was_lost(void **state)
 {
 	struct kit *kit = *state;
@@ -261,6 +310,8 @@ int main(void)
 		                                teardown),
 		cmocka_unit_test_setup_teardown(segments_follow_each_other_and_are_recycled, setup,
 		                                teardown),
+		cmocka_unit_test_setup_teardown(a_record_torn_by_a_kill_hides_none_that_come_later,
+		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_go_on_when_the_directory_was_lost, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(definitions_stand_before_what_refers_to_them, setup,
