@@ -53,10 +53,12 @@ int when_parse(const char *text, double *ms)
 	}
 	if (calendar(text, ms) == 0)
 		return 0;
+	*ms = strtod(text, &end);
+	if (end != text && *end == '\0')
+		return 0;
 	if (when_duration(text + (text[0] == '-'), &ago_ms) == 0) {
 		*ms = now_ms - ago_ms;
 		return 0;
 	}
-	*ms = strtod(text, &end);
-	return end == text || *end ? -EINVAL : 0;
+	return -EINVAL;
 }
