@@ -115,16 +115,23 @@ static int flush_one(struct flush *f)
 	return 0;
 }
 
-/* What failed before goes first; then what came since; then what had no room. */
+/* What failed before goes first; then what came since; then what had no room. A head that is full
+ * takes nothing: all it holds is written before what follows on it comes back. */
 static int attempt(struct flush *f)
 {
 	bool left_over = f->sealed != NULL;
+	uint64_t seq;
 	int r = flush_one(f);
 	if (r >= 0 && left_over)
 		r = flush_one(f);
-	while (r >= 0 && (r = refill_next(f->head, f->config->journal, f->config->head_max_bytes,
-	                                  &f->sealed)) > 0)
+	while (r >= 0 && !f->stop && head_is_full(f->head, &seq)) {
 		r = flush_one(f);
+		if (r >= 0)
+			r = refill_next(f->head, f->config->journal, f->config->head_max_bytes,
+			                &f->sealed);
+		if (r > 0)
+			r = flush_one(f);
+	}
 	return r;
 }
 

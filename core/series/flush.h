@@ -22,7 +22,8 @@ struct flush {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake, done;
-	bool running, stop;
+	bool running;
+	_Atomic bool stop;
 	uint64_t asked, answered; /* attempts */
 	int answer;
 	/* the thread's */

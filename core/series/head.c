@@ -65,7 +65,7 @@ static int rows_add(struct head *head, struct generation *g, struct sb_bytes pay
 	return r;
 }
 
-void head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_bytes payload)
+int head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_bytes payload)
 {
 	if (g->seq_first == 0) {
 		g->seq_first = seq;
@@ -73,6 +73,8 @@ void head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_
 	}
 	if (payload.n && payload.p[0] == RECORD_POINTS) {
 		int r = rows_add(head, g, payload);
+		if (r == -ENOMEM)
+			return r;
 		if (r < 0) {
 			head->bad_records++;
 			(void)log_error(r, "rows of journal record %llu are not visible",
@@ -80,17 +82,24 @@ void head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_
 		}
 	}
 	g->seq_last = seq;
+	return 0;
 }
 
 void head_record(struct head *head, uint64_t seq, struct sb_bytes payload)
 {
+	if (!head->seq_seen)
+		head->seq_in = seq - 1;
 	head->seq_seen = seq;
-	if (head->full) {
-		head->left_out++;
-		return;
+	if (!head->full) {
+		int r = head_fill(head, head->active, seq, payload);
+		head->full = r < 0;
+		if (r < 0)
+			(void)log_error(r, "newer values stay in the journal, unseen");
 	}
-	head_fill(head, head->active, seq, payload);
-	head->seq_in = seq;
+	if (head->full)
+		head->left_out++;
+	else
+		head->seq_in = seq;
 }
 
 uint32_t head_take(struct head *head, struct generation *out[HEAD_GENERATIONS])

@@ -39,8 +39,9 @@ void head_forget(struct head *head);
 
 /* ---- flush thread, while the head is full */
 bool head_is_full(struct head *head, uint64_t *seq_in);
-/* A record of the journal into a generation that is not part of the head yet. */
-void head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_bytes payload);
+/* A record of the journal into a generation that is not part of the head yet. -ENOMEM: some of its
+ * rows may be in, but it does not count as covered. */
+int head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_bytes payload);
 /* Takes a reference to g, which follows on what is in, as the sealed one. */
 void head_adopt_sealed(struct head *head, struct generation *g);
 /* The same as the active one, if nothing came that is not in g: then the head is not full any more.

@@ -1,6 +1,7 @@
 #define LOG_MODULE "head"
 #include "series/refill.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,12 +22,13 @@ static int fill(struct head *head, struct journal_cursor *c, uint64_t max_bytes,
 		int r = journal_cursor_next(c, &seq, &payload);
 		if (r < 0)
 			return log_error(r, "cannot read back what did not fit into memory");
+		if (r == 0 && head_fill(head, g, seq, payload) < 0)
+			return g->seq_last ? 1 : -ENOMEM;
 		if (r == 0)
-			head_fill(head, g, seq, payload);
-		else if (head_adopt_active(head, g))
+			continue;
+		if (head_adopt_active(head, g))
 			return 0;
-		else
-			return g->rows ? 1 : SB_E_FAIL; /* more is coming; later */
+		return g->rows ? 1 : SB_E_FAIL; /* more is coming; later */
 	}
 	return 1;
 }

@@ -22,8 +22,9 @@ struct fake_store {
 	size_t n, cap;
 	uint64_t blocks, seq_max;
 	int64_t t_min, t_max;
-	int fail_after;   /* >= 0: so many blocks work, then none */
-	uint32_t scanned; /* chunks given to scans */
+	int fail_after;        /* >= 0: so many blocks work, then none */
+	uint32_t scanned;      /* chunks given to scans */
+	void (*writing)(void); /* called once, while a block is written */
 };
 
 static struct fake_store fake_store = { .lock = PTHREAD_MUTEX_INITIALIZER, .fail_after = -1 };
@@ -60,6 +61,10 @@ static inline int32_t fake_write_block(void *self, const struct sb_block *b, sb_
 	struct sb_chunk c;
 	int r;
 	(void)self;
+	void (*writing)(void) = fake_store.writing;
+	fake_store.writing = NULL;
+	if (writing)
+		writing();
 	pthread_mutex_lock(&fake_store.lock);
 	size_t before = fake_store.n;
 	uint32_t stream = 0;

@@ -358,6 +358,32 @@ static void what_finds_no_room_in_memory_comes_back_from_the_journal(void **stat
 	check_latest();
 }
 
+static void much_comes_meanwhile(void)
+{
+	insert_steady(3000, WORLD_BASE + 200 * WORLD_MINUTE);
+}
+
+static void what_fills_the_head_while_a_block_is_written_is_not_passed_over(void **state)
+{
+	(void)state;
+	struct series_stats st;
+	world_close();
+	world.head_max = 20000;
+	assert_int_equal(world_open(), 0);
+	insert_steady(100, WORLD_BASE);
+	fake_store.writing = much_comes_meanwhile;
+	assert_int_equal(series_db_flush(world.db), 0);
+	series_db_stats(world.db, &st);
+	assert_int_equal(st.records_unseen, 0);
+	check_everything();
+	assert_int_equal(series_db_flush(world.db), 0);
+	check_everything();
+	world_close();
+	world.quiet = true;
+	assert_int_equal(world_open(), 0);
+	check_everything();
+}
+
 static void a_damaged_chunk_is_counted_and_the_rest_is_served(void **state)
 {
 	(void)state;
@@ -477,6 +503,7 @@ int main(void)
 		T(the_journal_forgets_nothing_before_documents_are_saved),
 		T(a_restart_brings_everything_back),
 		T(what_finds_no_room_in_memory_comes_back_from_the_journal),
+		T(what_fills_the_head_while_a_block_is_written_is_not_passed_over),
 		T(a_damaged_chunk_is_counted_and_the_rest_is_served),
 		T(whoever_has_enough_stops),
 		T(a_long_chart_reads_statistics_only),
