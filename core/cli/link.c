@@ -50,7 +50,8 @@ static void link_take(struct link *l, const char *text, size_t n)
 	json_error_t error;
 	json_t *message = json_loadb(text, n, JSON_ALLOW_NUL, &error);
 
-	/* jansson's integers end at 2^63: a message with one beyond gives all its numbers as doubles. */
+	/* jansson's integers end at 2^63: a message with one beyond gives all its numbers as
+	 * doubles. */
 	if (!message && json_error_code(&error) == json_error_numeric_overflow)
 		message = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
 	const json_t *id = json_object_get(message, "id");
