@@ -22,6 +22,7 @@
 #include "host/host.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
+#include "reference.h"
 #include "registry/registry.h"
 #include "registry/users.h"
 #include "run.h"
@@ -30,6 +31,23 @@
 #include "version.h"
 
 #define SPARE_DESCRIPTORS 1024 /* files, WebSocket clients, plugins */
+
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
+	       strncmp(address, "localhost:", 10) == 0;
+}
+
+static int listen_check(const struct settings *s)
+{
+	if (is_loopback(s->http_listen) || *s->tls_cert || s->http_insecure)
+		return 0;
+	log_error(0,
+	          "http.listen = %s is open to other machines without TLS: set tls.certificate and "
+	          "tls.key, or http.insecure = yes behind a proxy",
+	          s->http_listen);
+	return -EINVAL;
+}
 
 static int conf_read(struct app *app, const struct args *args)
 {
@@ -40,7 +58,7 @@ static int conf_read(struct app *app, const struct args *args)
 		r = conf_set(app->conf, args->sets[i]);
 	if (r == 0)
 		r = settings_fill(&app->settings, app->conf);
-	return r;
+	return r < 0 ? r : listen_check(&app->settings);
 }
 
 /* Where things lie when the program runs from its build directory, else where they were installed.
@@ -111,12 +129,6 @@ static void descriptors_limit(const struct settings *s)
 	}
 	limit.rlim_cur = need;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static bool is_loopback(const char *address)
-{
-	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
-	       strncmp(address, "localhost:", 10) == 0;
 }
 
 static int journal_define_record(void *ud, struct sb_bytes record)
@@ -233,6 +245,7 @@ static int host_new_all(struct app *app)
 			     .io_threads = (uint32_t)s->io_threads,
 			     .max_conns = (uint32_t)s->io_max_connections,
 			     .tls = app->tls,
+			     .allow_file = *s->plugins_allow ? s->plugins_allow : NULL,
 		     });
 	if (r == 0)
 		r = docs_new(&app->docs, app->host);
@@ -243,12 +256,6 @@ static int api_new_all(struct app *app)
 {
 	const struct settings *s = &app->settings;
 
-	if (!is_loopback(s->http_listen) && !*s->tls_cert && !s->http_insecure)
-		return log_error(
-			-EINVAL,
-			"http.listen = %s is open to other machines without TLS: set "
-			"tls.certificate and tls.key, or http.insecure = yes behind a proxy",
-			s->http_listen);
 	return api_new(&app->api, &(struct api_config){
 					  .data_dir = app->data,
 					  .listen = s->http_listen,
@@ -269,6 +276,32 @@ static int api_new_all(struct app *app)
 				  });
 }
 
+/* --check and --help-config: as much is made as plugins look for when they are loaded; the disk is
+ * not touched. */
+static int answer(struct app *app, const struct args *args)
+{
+	log_init(LOG_LEVEL_WARN);
+	int r = host_new_all(app);
+
+	/* Only now, so that the host keeps no records of crashes there. */
+	app->data = strdup(args->data);
+	if (r == 0 && !app->data)
+		r = -ENOMEM;
+	if (r == 0)
+		r = catalog_new(&app->catalog, journal_define_record, app);
+	if (r == 0)
+		r = registry_new_all(app);
+	if (r == 0)
+		r = run_check(app);
+	if (r < 0)
+		return args->check ? -EINVAL : r;
+	if (args->explain)
+		reference_print(app->host, app->conf);
+	else
+		(void)puts("configuration is good");
+	return APP_DONE;
+}
+
 int app_init(struct app *app, const struct args *args)
 {
 	int r;
@@ -279,10 +312,8 @@ int app_init(struct app *app, const struct args *args)
 	r = conf_read(app, args);
 	if (r < 0)
 		return r;
-	if (args->check) {
-		(void)puts("configuration is good");
-		return APP_DONE;
-	}
+	if (args->check || args->explain)
+		return answer(app, args);
 	log_init((enum log_level)app->settings.log_level);
 	descriptors_limit(&app->settings);
 	r = run_block_signals();

@@ -10,7 +10,8 @@ struct args {
 	const char *data;   /* data directory */
 	const char *sets[ARGS_SETS_MAX];
 	size_t n_sets;
-	bool check; /* read the configuration, say what is wrong, end */
+	bool check;   /* read the configuration, say what is wrong, end */
+	bool explain; /* print every key the configuration may have, end */
 };
 
 #define ARGS_DONE 1 /* --help or --version was answered */

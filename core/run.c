@@ -140,11 +140,25 @@ static int conf_check_sections(struct app *app)
 		const struct conf_entry *first = conf_entry(app->conf, name, 0);
 		if (settings_has_section(name) || host_has_section(app->host, name))
 			continue;
-		r = log_error(-EINVAL,
-		              "%s: no part of the platform and no loaded plugin has a section [%s]",
-		              first ? first->origin : "configuration", name);
+		log_error(0, "%s: no part of the platform and no loaded plugin has a section [%s]",
+		          first ? first->origin : "configuration", name);
+		r = -EINVAL;
 	}
 	return r;
+}
+
+int run_check(struct app *app)
+{
+	int r = conf_place_stores(app);
+
+	if (r == 0)
+		r = host_load(app->host);
+	if (r < 0)
+		return r;
+	r = conf_check_sections(app);
+	int faulty = host_check(app->host, app->conf);
+
+	return r < 0 ? r : faulty;
 }
 
 static int first_user(struct app *app)

@@ -283,6 +283,22 @@ int host_configure(struct host *host, const struct conf *conf)
 	return populate_host(host, conf);
 }
 
+int host_check(const struct host *host, const struct conf *conf)
+{
+	return populate_check(host, conf);
+}
+
+bool host_options(const struct host *host, size_t index, const char **section, const char **summary,
+                  const struct schema **schema)
+{
+	if (index >= host->n_products)
+		return false;
+	*section = host->products[index]->descriptor->section;
+	*summary = host->products[index]->descriptor->summary;
+	*schema = host->products[index]->schema;
+	return true;
+}
+
 bool host_has_section(const struct host *host, const char *section)
 {
 	return populate_product(host, section) != NULL;

@@ -12,6 +12,7 @@
 
 struct conf;
 struct host;
+struct schema;
 struct tls;
 struct wire;
 
@@ -54,6 +55,12 @@ void host_stop(struct host *host, const char *kind, int64_t deadline_ns);
 
 /* Now and then (once a second): instances that asked for a restart get it. */
 void host_poll(struct host *host);
+/* After host_load(), instead of host_configure(): are the plugins' sections as their schemas want
+ * them? 0, or the first fault; all are logged. */
+int host_check(const struct host *host, const struct conf *conf);
+/* Section, summary and options (NULL: none) of the index-th plugin; false after the last. */
+bool host_options(const struct host *host, size_t index, const char **section, const char **summary,
+                  const struct schema **schema);
 /* Does this section of the configuration belong to a loaded plugin? */
 bool host_has_section(const struct host *host, const char *section);
 

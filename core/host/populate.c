@@ -112,6 +112,28 @@ static int add_section(struct host *host, const struct conf *conf, const char *s
 	return MIN(r, 0);
 }
 
+int populate_check(const struct host *host, const struct conf *conf)
+{
+	int first = 0;
+	const char *section = NULL;
+	for (size_t i = 0; (section = conf_section(conf, i)); i++) {
+		const struct product *product = populate_product(host, section);
+		json_t *doc = NULL;
+		int enabled = 0;
+		if (!product)
+			continue;
+		int r = check_name(section);
+		if (r >= 0)
+			r = section_enabled(conf, section, &enabled);
+		if (r >= 0 && enabled)
+			r = section_read(&doc, conf, section, product->schema);
+		json_decref(doc);
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}
+
 static bool has_section(const struct host *host, const struct conf *conf,
                         const struct product *product)
 {
