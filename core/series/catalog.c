@@ -329,6 +329,9 @@ static int place_one(struct catalog *cat, struct series *s, uint8_t type, uint32
 	uint8_t column = (uint8_t)places_count(&cat->places, stream);
 	if (stream >= NUMBERS_MAX)
 		return SB_E_QUOTA;
+	struct series_set *set = set_get(cat, s->device_no);
+	if (!set)
+		return -ENOMEM;
 	struct definition d;
 	definition_of(&d, s);
 	d.places[type].stream = stream;
@@ -340,7 +343,7 @@ static int place_one(struct catalog *cat, struct series *s, uint8_t type, uint32
 		return r;
 	places_put(&cat->places, stream, column, s);
 	place_show(s, type, stream, column);
-	set_dirty(set_get(cat, s->device_no));
+	set_dirty(set);
 	return 0;
 }
 
