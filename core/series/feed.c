@@ -204,6 +204,8 @@ static void *run(void *ud)
 int feed_start(struct feed *f)
 {
 	f->stop = false;
+	/* What lies before belongs to the last run, and may not be in the journal any more. */
+	f->seq_in = f->seq_out = journal_seq(f->journal);
 	int r = pthread_create(&f->thread, NULL, run, f);
 	if (r)
 		return log_error(-r, "cannot start the feed thread");

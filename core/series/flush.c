@@ -168,7 +168,7 @@ static void look_later(struct flush *f)
 	(void)pthread_cond_timedwait(&f->wake, &f->lock, &until);
 }
 
-static void attempt_counted(struct flush *f)
+static int attempt_counted(struct flush *f)
 {
 	int r = attempt(f);
 	if (r >= 0) {
@@ -178,7 +178,7 @@ static void attempt_counted(struct flush *f)
 		f->pause_ns = f->pause_ns ? MIN(2 * f->pause_ns, PAUSE_MOST_NS) : PAUSE_FIRST_NS;
 		f->retry_at_ns = clock_mono() + f->pause_ns;
 	}
-	f->answer = r;
+	return r;
 }
 
 static void *run(void *ud)
@@ -191,9 +191,9 @@ static void *run(void *ud)
 		uint64_t asked = f->asked;
 		pthread_mutex_unlock(&f->lock);
 		bool go = asked != f->answered || is_due(f);
-		if (go)
-			attempt_counted(f);
+		int r = go ? attempt_counted(f) : f->answer;
 		pthread_mutex_lock(&f->lock);
+		f->answer = r;
 		f->answered = asked;
 		pthread_cond_broadcast(&f->done);
 		if (!f->stop && f->asked == f->answered)
