@@ -1,6 +1,5 @@
 #include "reference.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,41 +30,15 @@ static void print_words(const char *text)
 
 /* ---- the platform's own */
 
-/* In the largest unit that divides it: 2h, 16M. */
-static void number_text(char *buf, size_t cap, int64_t v, enum option_kind kind)
-{
-	static const struct {
-		enum option_kind kind;
-		int64_t size;
-		const char *unit;
-	} units[] = {
-		{ OPTION_TIME, 3600000000000, "h" }, { OPTION_TIME, 60000000000, "min" },
-		{ OPTION_TIME, 1000000000, "s" },    { OPTION_TIME, 1000000, "ms" },
-		{ OPTION_SIZE, 1 << 30, "G" },       { OPTION_SIZE, 1 << 20, "M" },
-		{ OPTION_SIZE, 1 << 10, "K" },
-	};
-
-	for (size_t i = 0; v && i < ARRAY_LEN(units); i++)
-		if (units[i].kind == kind && v % units[i].size == 0) {
-			(void)snprintf(buf, cap, "%" PRId64 "%s", v / units[i].size, units[i].unit);
-			return;
-		}
-	(void)snprintf(buf, cap, "%" PRId64, v);
-}
-
 static void print_option(const struct option_spec *o)
 {
-	char text[512], least[32], most[32];
+	char range[256], text[768];
 
-	if (o->choices) {
-		(void)snprintf(text, sizeof(text), "%s: %s", o->help, o->choices);
-	} else if (o->most) {
-		number_text(least, sizeof(least), o->least, o->kind);
-		number_text(most, sizeof(most), o->most, o->kind);
-		(void)snprintf(text, sizeof(text), "%s (%s to %s)", o->help, least, most);
-	} else {
+	conf_describe(o, range, sizeof(range));
+	if (o->kind == OPTION_TEXT)
 		(void)snprintf(text, sizeof(text), "%s", o->help);
-	}
+	else
+		(void)snprintf(text, sizeof(text), "%s (%s)", o->help, range);
 	print_words(text);
 	printf("#%s =%s%s\n", o->key, *o->fallback ? " " : "", o->fallback);
 }

@@ -44,3 +44,5 @@ struct option_spec {
 typedef void (*conf_report_fn)(void *ud, const char *text);
 int conf_fill(const struct conf *conf, const struct option_spec *table, void *target,
               conf_report_fn report, void *ud);
+/* What a value may be: "a whole number, 1 to 1000". */
+void conf_describe(const struct option_spec *spec, char *buf, size_t cap);

@@ -146,7 +146,7 @@ static void show_limit(enum option_kind kind, int64_t v, char *buf, size_t cap)
 	snprintf(buf, cap, "%lld%s", (long long)(v / units[i].factor), units[i].unit);
 }
 
-static void describe(const struct option_spec *spec, char *buf, size_t cap)
+void conf_describe(const struct option_spec *spec, char *buf, size_t cap)
 {
 	static const char *const forms[] = {
 		[OPTION_TEXT] = "a text",
@@ -190,7 +190,7 @@ static void fill_one(struct filling *f, const struct option_spec *spec)
 	r = put(spec, found ? found->value : spec->fallback, f->target);
 	if (r == 0)
 		return;
-	describe(spec, wanted, sizeof(wanted));
+	conf_describe(spec, wanted, sizeof(wanted));
 	text_show(shown, sizeof(shown),
 	          sb_str_of(found ? found->value : "", found ? strlen(found->value) : 0));
 	tell(f, "%s: [%s] %s = %s %s: give %s (default %s)", found ? found->origin : "built in",
