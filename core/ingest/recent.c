@@ -13,9 +13,9 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h ^ h >> 29;
 }
 
-static uint64_t content(const struct row *row)
+static uint64_t content(const struct row *row, const void *giver)
 {
-	uint64_t h = row->n;
+	uint64_t h = mix(row->n, (uintptr_t)giver);
 	for (size_t i = 0; i < row->n; i++) {
 		const struct row_value *value = &row->values[i];
 		h = mix(h, (uint64_t)value->column << 16 | (uint64_t)value->type << 8 |
@@ -29,9 +29,9 @@ static uint64_t content(const struct row *row)
 	return h ? h : 1;
 }
 
-bool recent_seen(struct recent *recent, const struct row *row, uint32_t epoch)
+bool recent_seen(struct recent *recent, const struct row *row, uint32_t epoch, const void *giver)
 {
-	uint64_t hash = content(row);
+	uint64_t hash = content(row, giver);
 	if (recent->epoch != epoch) {
 		memset(recent, 0, sizeof(*recent));
 		recent->epoch = epoch;

@@ -15,6 +15,7 @@ struct recent {
 	uint32_t next;
 };
 
-/* Was this row there already? Remembers it if not. */
-bool recent_seen(struct recent *recent, const struct row *row, uint32_t epoch);
+/* Did this row come from the same giver already? Remembers it if not. Another giver's row may wait
+ * in a ring that gets to the disk after this one's. */
+bool recent_seen(struct recent *recent, const struct row *row, uint32_t epoch, const void *giver);
 void recent_forget(struct recent *recent); /* the row seen last was not stored after all */

@@ -111,7 +111,8 @@ static inline bool find_place(struct state_slot *slot)
 {
 	const struct series_place *place = &slot->series->places[slot->type];
 	slot->stream = atomic_load_explicit(&place->stream, memory_order_acquire);
-	slot->column = place->column;
+	if (slot->stream)
+		slot->column = place->column;
 	return slot->stream != 0;
 }
 
@@ -132,7 +133,7 @@ static int give_row(struct work *w, struct row *row)
 {
 	struct recent *recent = table_at(&w->p->ingest->streams, row->stream);
 	uint32_t epoch = atomic_load_explicit(&w->p->ingest->epoch, memory_order_relaxed);
-	if (recent && recent_seen(recent, row, epoch)) {
+	if (recent && recent_seen(recent, row, epoch, w->p)) {
 		w->out->duplicate += row->n;
 		w->out->leans = true;
 		return 0;

@@ -161,6 +161,36 @@ static void the_same_again_is_counted_and_not_stored(void **state)
 	assert_int_equal(world_fate(dev, FATE_late), 1);
 }
 
+/* The first copy is in a ring that was not even shown to the journal yet. */
+static void the_same_from_another_adapter_does_not_lean_on_what_is_not_on_disk(void **state)
+{
+	struct world *w = *state;
+	struct device *dev = world_device(w, "d1");
+	struct instance other = { .name = "other", .kind = "sb.source/1" };
+	struct loop *here = w->loop;
+	sb_series a = series(w, dev, "a");
+	other.table = w->adapter.table;
+	assert_int_equal(loop_new(&w->loop, "other"), 0);
+	world_start_instance(w, &other);
+
+	struct sb_batch *batch = acquire(w, dev, 1);
+	add(batch, a, T0, 1);
+	assert_int_equal(commit(w, batch), SB_PENDING);
+	batch = w->telemetry->acquire(instance_handle(&other), 1, 0);
+	batch->device = registry_handle(dev);
+	batch->ack = SB_ACK_STORED;
+	add(batch, a, T0, 1);
+	assert_int_equal(w->telemetry->commit(instance_handle(&other), batch), SB_PENDING);
+	for (int i = 0; i < 1000 && w->n_done < 1; i++)
+		loop_turn(w->loop, NS_PER_MS);
+	assert_int_equal(w->n_done, 1);
+	assert_int_equal(w->points, 1);
+
+	world_stop_instance(w, &other);
+	w->loop = loop_free(w->loop);
+	w->loop = here;
+}
+
 static void wide_messages_take_several_streams(void **state)
 {
 	struct world *w = *state;
@@ -275,6 +305,7 @@ int main(void)
 		TEST(not_a_number_is_kept_with_bad_quality),
 		TEST(text_and_numbers_of_one_series_lie_beside_each_other),
 		TEST(the_same_again_is_counted_and_not_stored),
+		TEST(the_same_from_another_adapter_does_not_lean_on_what_is_not_on_disk),
 		TEST(wide_messages_take_several_streams),
 		TEST(without_an_ack_nothing_is_completed),
 		TEST(a_batch_beyond_the_limits_is_not_given),
