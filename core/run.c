@@ -104,6 +104,14 @@ static int storage_start(struct app *app)
 		r = journal_replay(app->journal, 0, replay_record, &replay);
 	if (r < 0)
 		return log_error(r, "cannot bring back what is stored in %s", app->data);
+	if (journal_seq(app->journal) < replay.in_blocks) {
+		/* Numbers that were in use would be taken for what blocks hold already. */
+		log_warn(0, "the journal ends before what blocks hold: numbers go on behind it");
+		r = journal_replay(app->journal, replay.in_blocks, NULL, NULL);
+		if (r < 0)
+			return r;
+	}
+	journal_checkpoint(app->journal, replay.in_blocks);
 	log_info("journal replayed: %llu records in %lld ms", (unsigned long long)replay.records,
 	         (long long)((clock_mono() - begin) / NS_PER_MS));
 	r = series_db_start(app->series);

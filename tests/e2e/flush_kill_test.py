@@ -1,0 +1,77 @@
+"""Values go to blocks every second and journal files are small, so that each kill finds a flush, a checkpoint or the
+recycling of a segment under way. FLUSH_KILL_SECONDS=60 FLUSH_KILL_DEVICES=1000 for more."""
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+
+from harness import FLEET, Platform, eventually, mosquitto_pub, run
+from kill_test import free_port, verify
+
+SECONDS = int(os.environ.get("FLUSH_KILL_SECONDS", "14"))
+DEVICES = int(os.environ.get("FLUSH_KILL_DEVICES", "300"))
+RATE = int(os.environ.get("FLUSH_KILL_RATE", "1500"))
+SETS = ["series.flush-every=1s", "series.head-max=1M", "journal.segment-size=1M", "log.level=info"]
+
+
+def blocks(p):
+    return len(list((p.data / "series").glob("*/*/*.blk")))
+
+
+def kill_again_and_again(p, until):
+    chance = random.Random(7)
+    times = 0
+    while time.monotonic() < until:
+        time.sleep(1.2 + 1.2 * chance.random())
+        p.kill()
+        p.start()
+        times += 1
+    return times
+
+
+def test_kills_while_values_go_to_blocks_lose_nothing():
+    port = free_port()
+    oracle = pathlib.Path(tempfile.mkstemp(prefix="signalbox-oracle-")[1])
+    try:
+        with Platform(f"mqtt.listen=127.0.0.1:{port}", *SETS) as p:
+            fleet = subprocess.Popen([FLEET, "run", "--devices", str(DEVICES), "--broker", f"127.0.0.1:{port}",
+                                      "--rate", str(RATE), "--duration", str(SECONDS), "--oracle", oracle, "--quiet"],
+                                     stdout=subprocess.PIPE, text=True)
+            times = kill_again_and_again(p, time.monotonic() + SECONDS)
+            out, _ = fleet.communicate(timeout=SECONDS + 60)
+            print("# " + out.strip().replace("\n", "\n# "))
+            print(f"# {times} kills, {blocks(p)} blocks")
+            assert fleet.returncode == 0, "not everything was acknowledged"
+            assert blocks(p) > 0
+            assert verify(p, oracle) == 0
+            p.kill()
+            p.start()
+            assert verify(p, oracle) == 0
+            segments = len(list((p.data / "journal").glob("seg-*.log")))
+            assert eventually(lambda: len(list((p.data / "journal").glob("seg-*.log"))) <= 6, 10), segments
+    finally:
+        oracle.unlink()
+
+
+def test_a_lost_journal_costs_nothing_that_comes_later():
+    port = free_port()
+    with Platform(f"mqtt.listen=127.0.0.1:{port}", *SETS) as p:
+        for number in range(5):
+            assert mosquitto_pub(p, "devices/d1/telemetry", '{"a":%d}' % number, "-q", "1", "-i", "d1").returncode == 0
+        assert eventually(lambda: blocks(p) > 0)
+        time.sleep(1)
+        assert p.stop() == 0
+        shutil.rmtree(p.data / "journal")
+        p.start()
+        assert mosquitto_pub(p, "devices/d1/telemetry", '{"a":77}', "-q", "1", "-i", "d1").returncode == 0
+        p.kill()
+        p.start()
+        values = [value for _, value, *_ in p.points("d1", "a")["a"]]
+        assert values[-1] == 77 and len(values) == 6, values
+
+
+if __name__ == "__main__":
+    run(globals())
