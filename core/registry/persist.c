@@ -95,5 +95,8 @@ int registry_apply(struct registry *reg, struct sb_bytes record)
 
 int registry_save(struct registry *reg)
 {
+	/* A device that is being made may be in the journal, but not in the writer's queue yet. */
+	pthread_mutex_lock(&reg->make);
+	pthread_mutex_unlock(&reg->make);
 	return writer_save(reg->writer);
 }

@@ -235,12 +235,14 @@ int registry_make(struct registry *reg, struct sb_str id, enum device_admin admi
 	struct device *dev = NULL;
 	int r;
 
+	/* Saving takes the lock too: a definition in the journal is always one it knows of. */
 	pthread_mutex_lock(&reg->make);
 	r = make(reg, id, admin, &dev);
+	if (r == 0)
+		writer_dirty(reg->writer, dev);
 	pthread_mutex_unlock(&reg->make);
 	if (r < 0)
 		return r;
-	writer_dirty(reg->writer, dev);
 	registry_changed(reg, dev, DEVICE_CHANGED_RECORD);
 	*out = dev;
 	return 0;
