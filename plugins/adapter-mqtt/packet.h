@@ -73,7 +73,8 @@ static inline uint8_t cursor_u8(struct cursor *c)
 static inline uint16_t cursor_u16(struct cursor *c)
 {
 	struct sb_bytes b = cursor_bytes(c, 2);
-	return b.n ? (uint16_t)(b.p[0] << 8 | b.p[1]) : 0;
+	uint32_t v = b.n ? (uint32_t)b.p[0] << 8 | b.p[1] : 0;
+	return (uint16_t)v;
 }
 
 static inline uint32_t cursor_u32(struct cursor *c)

@@ -168,7 +168,7 @@ static void the_receive_window_of_a_client_is_kept(void **state)
 		peer_up(f, &(struct peer_login){ .id = "p", .version = 5, .receive_maximum = 2 },
 	                NULL);
 	struct peer q = plain(f, "q", 5);
-	char text[8];
+	char text[16];
 	sub(&p, "a", 1, 0);
 	for (uint16_t i = 1; i <= 5; i++) {
 		snprintf(text, sizeof(text), "%u", i);
@@ -228,7 +228,7 @@ static void a_subscriber_that_reads_again_gets_the_rest(void **state)
 {
 	struct fake *f = *state;
 	struct peer p = plain(f, "p", 4), q = plain(f, "q", 5);
-	char text[8];
+	char text[16];
 	sub(&p, "a", 1, 0);
 	f->out_limit = 60;
 	for (uint16_t i = 0; i < 40; i++) {
