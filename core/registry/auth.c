@@ -23,6 +23,8 @@
 
 #define WORKERS_MAX 4
 #define WAITING_MAX 4096
+#define PEER_MAX    (WAITING_MAX / 4) /* of one address: others get their turn */
+#define PEERS       256
 #define NAME_MAX_   128
 #define NICE        5 /* a storm of log-ins must not take the processor from those who are in */
 
@@ -42,6 +44,7 @@ struct job {
 	char name[NAME_MAX_ + 1];
 	char password[PASSWORD_MAX];
 	size_t name_n, password_n;
+	uint8_t peer; /* slot of its address */
 };
 
 struct worker {
@@ -58,6 +61,7 @@ struct auth {
 	pthread_cond_t wake, idle;
 	struct job *first, **last;
 	uint32_t waiting;
+	uint16_t by_peer[PEERS]; /* of those waiting */
 	struct worker workers[WORKERS_MAX];
 	uint32_t n_workers;
 	bool stop;
@@ -102,10 +106,29 @@ static const struct sb_principal nobody;
 
 /* ---- workers */
 
+/* A password may have been changed while it was being checked. */
+static int still(struct job *job)
+{
+	struct registry *reg = job->auth->reg;
+	const struct device *dev = registry_get(reg, job->principal.device);
+	int r = -EACCES;
+
+	if (!dev)
+		return r;
+	registry_lock(reg);
+	if (dev->credential && strcmp(dev->credential, job->hash) == 0)
+		r = dev->admin == DEVICE_SUSPENDED || dev->admin == DEVICE_RETIRED ? SB_E_SUSPENDED
+		                                                                   : 0;
+	registry_unlock(reg);
+	return r;
+}
+
 static void answer(void *ud)
 {
 	struct job *job = ud;
 
+	if (job->r == 0 && job->principal.kind == SB_PRINCIPAL_DEVICE)
+		job->r = still(job);
 	job->fn(job->ud, job->token, job->r, job->r == 0 ? &job->principal : &nobody);
 	job_free(job);
 }
@@ -166,6 +189,7 @@ static struct job *take(struct auth *auth)
 	if (!auth->first)
 		auth->last = &auth->first;
 	auth->waiting--;
+	auth->by_peer[job->peer]--;
 	return job;
 }
 
@@ -276,6 +300,7 @@ void auth_forget(struct auth *auth, const struct instance *in)
 		}
 		*at = job->next;
 		auth->waiting--;
+		auth->by_peer[job->peer]--;
 		job_free(job);
 	}
 	auth->last = &auth->first;
@@ -295,12 +320,13 @@ static int push(struct auth *auth, struct job *job)
 	pthread_mutex_lock(&auth->lock);
 	if (auth->stop) {
 		r = -ESHUTDOWN;
-	} else if (auth->waiting >= WAITING_MAX) {
+	} else if (auth->waiting >= WAITING_MAX || auth->by_peer[job->peer] >= PEER_MAX) {
 		r = SB_E_OVERLOAD;
 	} else {
 		*auth->last = job;
 		auth->last = &job->next;
 		auth->waiting++;
+		auth->by_peer[job->peer]++;
 		pthread_cond_signal(&auth->wake);
 	}
 	pthread_mutex_unlock(&auth->lock);
@@ -340,6 +366,15 @@ static void identify(struct auth *auth, struct sb_str name, struct job *job)
 	}
 	job->key = known_key(auth->known, 'd', name, sb_str_of(job->hash, strlen(job->hash)),
 	                     password);
+}
+
+/* "1.2.3.4:5678", "[::1]:5678": without the port. */
+static uint8_t peer_slot(struct sb_str peer)
+{
+	const char *colon = peer.n ? memrchr(peer.p, ':', peer.n) : NULL;
+
+	return (uint8_t)(map_hash(sb_str_of(peer.p, colon ? (size_t)(colon - peer.p) : peer.n)) %
+	                 PEERS);
 }
 
 static bool has_password(struct registry *reg, struct sb_str id)
@@ -391,6 +426,7 @@ int auth_check(struct auth *auth, struct instance *in, const struct sb_credentia
 	job->fn = fn;
 	job->ud = ud;
 	job->token = token;
+	job->peer = peer_slot(cred->peer);
 	job->name_n = name.n;
 	job->password_n = cred->password.n;
 	memcpy(job->name, name.p, name.n);

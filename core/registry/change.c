@@ -16,6 +16,7 @@
 #include "registry/inner.h"
 #include "registry/password.h"
 #include "registry/record.h"
+#include "registry/rights.h"
 #include "registry/writer.h"
 
 /* The texts of a change, in one table. */
@@ -303,6 +304,9 @@ void change_finish(struct change *c, int r)
 				"device %s: the change is stored, but takes effect at the next start only",
 				c->dev->id);
 		registry_changed(c->reg, c->dev, DEVICE_CHANGED_RECORD);
+		if (c->wish.password.p || c->wish.admin == DEVICE_SUSPENDED ||
+		    c->wish.admin == DEVICE_RETIRED)
+			rights_withdraw(c->reg, c->dev);
 	}
 	if (c->done)
 		c->done(c->ud, r);

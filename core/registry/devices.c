@@ -14,6 +14,7 @@
 #include "registry/auth.h"
 #include "registry/inner.h"
 #include "registry/registry.h"
+#include "registry/rights.h"
 
 /* Services get nothing but the instance's handle, so the registry hangs in a slot of each instance,
  * and the slot's number has to be known here. It is the same for every host of the process. */
@@ -127,6 +128,20 @@ static int32_t id_of(struct sb_host *handle, sb_device device, char *buf, uint32
 	return 0;
 }
 
+static int32_t may_act(struct sb_host *handle, const struct sb_principal *who, struct sb_str id)
+{
+	struct registry *reg = registry_of(handle);
+
+	return reg && who ? rights_check(reg, who, id) : SB_E_FAIL;
+}
+
+static int32_t watch(struct sb_host *handle, sb_device_fn fn, void *ud)
+{
+	struct registry *reg = registry_of(handle);
+
+	return reg ? rights_watch(reg, instance_of(handle), fn, ud) : SB_E_FAIL;
+}
+
 static const struct sb_devices table = {
 	.size = sizeof(table),
 	.authenticate = authenticate,
@@ -136,6 +151,8 @@ static const struct sb_devices table = {
 	.seen = seen,
 	.fate = fate,
 	.id_of = id_of,
+	.may_act = may_act,
+	.watch = watch,
 };
 
 static int starting(void *ud, struct instance *in)
@@ -148,6 +165,7 @@ static void stopped(void *ud, struct instance *in)
 {
 	struct registry *reg = ud;
 	auth_forget(reg->auth, in);
+	(void)rights_watch(reg, in, NULL, NULL);
 }
 
 int registry_serve(struct registry *reg)

@@ -10,6 +10,7 @@
 struct auth;
 struct counts;
 struct map;
+struct rights_watcher;
 struct writer;
 
 #define TABLE_CHUNK  1024
@@ -32,6 +33,8 @@ struct registry {
 	struct registry_listener *listeners; /* fixed after start */
 	struct writer *writer;
 	struct auth *auth;
+	pthread_mutex_t watchers_lock; /* held alone */
+	struct rights_watcher *watchers;
 };
 
 /* registry.c: makes a device visible under its number and id; takes it on success. Under make, or

@@ -15,6 +15,7 @@
 #include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/record.h"
+#include "registry/rights.h"
 #include "registry/writer.h"
 #include "series/catalog.h"
 
@@ -36,6 +37,7 @@ int registry_new(struct registry **out, const struct registry_config *config)
 	reg->config = *config;
 	pthread_mutex_init(&reg->make, NULL);
 	pthread_mutex_init(&reg->lock, NULL);
+	pthread_mutex_init(&reg->watchers_lock, NULL);
 	pthread_rwlock_init(&reg->ids_lock, NULL);
 	r = map_new(&reg->ids);
 	if (r == 0)
@@ -68,6 +70,8 @@ struct registry *registry_free(struct registry *reg)
 	writer_free(reg->writer);
 	map_free(reg->ids);
 	devices_free(reg);
+	rights_fini(reg);
+	pthread_mutex_destroy(&reg->watchers_lock);
 	pthread_rwlock_destroy(&reg->ids_lock);
 	pthread_mutex_destroy(&reg->lock);
 	pthread_mutex_destroy(&reg->make);

@@ -207,9 +207,10 @@ enum { SB_DOWN_CLEAN, SB_DOWN_TIMEOUT, SB_DOWN_ERROR, SB_DOWN_KICKED };
 
 enum { /* who was authenticated */
        SB_PRINCIPAL_NONE = 0,
-       SB_PRINCIPAL_DEVICE = 1,    /* may act as sb_principal.device only */
-       SB_PRINCIPAL_ANONYMOUS = 2, /* may act as any device, because the configuration says so */
-       SB_PRINCIPAL_USER = 3       /* a person or integration, see role */
+       SB_PRINCIPAL_DEVICE = 1, /* may act as sb_principal.device only */
+       /* may act as any device without a credential, because the configuration says so */
+       SB_PRINCIPAL_ANONYMOUS = 2,
+       SB_PRINCIPAL_USER = 3 /* a person or integration, see role */
 };
 enum { SB_ROLE_NONE, SB_ROLE_VIEWER, SB_ROLE_OPERATOR, SB_ROLE_ADMIN };
 
@@ -235,6 +236,9 @@ enum {                      /* fates an adapter counts itself; the host counts t
        SB_FATE_DROPPED = 2 /* QoS 0 under pressure, full subscriber queue */
 };
 
+/* [inst] What was granted for this device before is over. */
+typedef void (*sb_device_fn)(void *ud, sb_device);
+
 struct sb_devices {
 	uint32_t size, pad_;
 	/* [inst] Check credentials. Never blocks: password hashing runs elsewhere and fn is called
@@ -253,6 +257,12 @@ struct sb_devices {
 	void (*fate)(struct sb_host *, sb_device, int32_t fate, struct sb_str reason);
 	/* [any] Copies the device's id, 0-terminated; -ERANGE if cap is too small. */
 	int32_t (*id_of)(struct sb_host *, sb_device, char *buf, uint32_t cap);
+	/* [any] May who act as the device with this id now? 0, also for an id nobody has yet;
+	 * -EACCES: it has a credential, or who is another device; SB_E_SUSPENDED; SB_E_NAME. */
+	int32_t (*may_act)(struct sb_host *, const struct sb_principal *who, struct sb_str id);
+	/* [inst] From now on until stop, fn for every device that is suspended or retired, or gets
+	 * another credential: end the sessions that speak for it and forget what may_act() said. */
+	int32_t (*watch)(struct sb_host *, sb_device_fn, void *ud);
 };
 
 /* ---- "sb.docs/1": small documents of the instance, in a space of its own, durable */

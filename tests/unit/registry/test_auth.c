@@ -216,6 +216,59 @@ static void a_stopping_instance_leaves_no_answer_behind(void **state)
 	assert_true(posted < 8);
 }
 
+static void only_a_device_itself_acts_for_one_with_a_credential(void **state)
+{
+	struct sb_host *host = (struct sb_host *)fake_instance();
+	struct answer device = ask("c", "boiler", "secret of boiler", NULL);
+	struct answer nameless = ask("open", "", "", NULL);
+	struct sb_principal person = { .kind = SB_PRINCIPAL_USER, .role = SB_ROLE_VIEWER };
+
+	(void)state;
+	assert_int_equal(fake_service()->may_act(host, &device.who, str("boiler")), 0);
+	assert_int_equal(fake_service()->may_act(host, &device.who, str("open")), -EACCES);
+	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("boiler")), -EACCES);
+	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("open")), 0);
+	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("nobody yet")), 0);
+	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("a/b")), SB_E_NAME);
+	assert_int_equal(fake_service()->may_act(host, &person, str("open")), -EACCES);
+	person.role = SB_ROLE_OPERATOR;
+	assert_int_equal(fake_service()->may_act(host, &person, str("boiler")), 0);
+}
+
+static void withdrawn(void *ud, sb_device device)
+{
+	*(sb_device *)ud = device;
+}
+
+static void whoever_watches_hears_of_withdrawn_rights(void **state)
+{
+	struct sb_host *host = (struct sb_host *)fake_instance();
+	struct device_change suspend = { .admin = DEVICE_SUSPENDED,
+		                         .if_rev = UINT64_MAX,
+		                         .who = "anna" };
+	struct device_change rename = { .admin = -1, .if_rev = UINT64_MAX, .name = str("x") };
+	sb_device told = 0, open = 0;
+	struct answer nameless = ask("open", "", "", NULL);
+
+	(void)state;
+	assert_int_equal(fake_service()->resolve(host, str("open"), &open), 0);
+	assert_int_equal(fake_service()->watch(host, withdrawn, &told), 0);
+	assert_int_equal(registry_change(reg, str("open"), &rename, NULL, NULL), SB_PENDING);
+	assert_int_equal(registry_save(reg), 0);
+	assert_int_equal(fake_instance_run_waiting(), 0);
+	assert_int_equal(registry_change(reg, str("open"), &suspend, NULL, NULL), SB_PENDING);
+	assert_int_equal(registry_save(reg), 0);
+	assert_int_equal(fake_instance_run(1), 1);
+	assert_true(told == open);
+	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("open")), SB_E_SUSPENDED);
+	set_password("open", "a new one");
+	told = 0;
+	fake_instance_stop(); /* what was posted before is told nobody */
+	while (fake_instance_run_waiting())
+		;
+	assert_true(told == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +284,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_suspended_device_is_told_so_only_with_its_password, fresh, end),
 		cmocka_unit_test_setup_teardown(people_log_in_with_a_password_they_chose, fresh,
+		                                end),
+		cmocka_unit_test_setup_teardown(only_a_device_itself_acts_for_one_with_a_credential,
+		                                fresh, end),
+		cmocka_unit_test_setup_teardown(whoever_watches_hears_of_withdrawn_rights, fresh,
 		                                end),
 		cmocka_unit_test_setup_teardown(a_stopping_instance_leaves_no_answer_behind, fresh,
 		                                end),

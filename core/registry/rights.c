@@ -1,0 +1,119 @@
+#define LOG_MODULE "registry"
+#include "registry/rights.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "host/instance.h"
+#include "registry/inner.h"
+
+struct rights_watcher {
+	struct rights_watcher *next;
+	struct instance *in;
+	sb_device_fn fn;
+	void *ud;
+};
+
+struct withdrawal {
+	struct registry *reg;
+	struct instance *in;
+	sb_device device;
+};
+
+static int may_act(const struct sb_principal *who, const struct device *dev)
+{
+	enum device_admin admin = dev->admin;
+	bool is_device = who->kind == SB_PRINCIPAL_DEVICE;
+
+	if (who->kind == SB_PRINCIPAL_USER)
+		return who->role >= SB_ROLE_OPERATOR ? 0 : -EACCES;
+	if (!is_device && who->kind != SB_PRINCIPAL_ANONYMOUS)
+		return -EACCES;
+	if (is_device ? who->device != registry_handle(dev) : dev->credential != NULL)
+		return -EACCES;
+	return admin == DEVICE_SUSPENDED || admin == DEVICE_RETIRED ? SB_E_SUSPENDED : 0;
+}
+
+int rights_check(struct registry *reg, const struct sb_principal *who, struct sb_str id)
+{
+	struct device *dev;
+	int r = registry_find(reg, id, &dev);
+
+	if (r == SB_E_UNKNOWN_DEVICE)
+		return 0;
+	if (r < 0)
+		return r;
+	registry_lock(reg);
+	r = may_act(who, dev);
+	registry_unlock(reg);
+	return r;
+}
+
+int rights_watch(struct registry *reg, struct instance *in, sb_device_fn fn, void *ud)
+{
+	struct rights_watcher *w = fn ? malloc(sizeof(*w)) : NULL;
+
+	if (fn && !w)
+		return -ENOMEM;
+	pthread_mutex_lock(&reg->watchers_lock);
+	for (struct rights_watcher **at = &reg->watchers; *at;) {
+		struct rights_watcher *old = *at;
+		if (old->in != in) {
+			at = &old->next;
+			continue;
+		}
+		*at = old->next;
+		free(old);
+	}
+	if (w) {
+		*w = (struct rights_watcher){ reg->watchers, in, fn, ud };
+		reg->watchers = w;
+	}
+	pthread_mutex_unlock(&reg->watchers_lock);
+	return 0;
+}
+
+/* [inst] Who watched when this was posted may have stopped since. */
+static void tell(void *ud)
+{
+	struct withdrawal *job = ud;
+	struct registry *reg = job->reg;
+	struct rights_watcher found = { 0 };
+
+	pthread_mutex_lock(&reg->watchers_lock);
+	for (const struct rights_watcher *w = reg->watchers; w; w = w->next)
+		if (w->in == job->in)
+			found = *w;
+	pthread_mutex_unlock(&reg->watchers_lock);
+	if (found.fn)
+		found.fn(found.ud, job->device);
+	free(job);
+}
+
+void rights_withdraw(struct registry *reg, const struct device *dev)
+{
+	pthread_mutex_lock(&reg->watchers_lock);
+	for (const struct rights_watcher *w = reg->watchers; w; w = w->next) {
+		struct withdrawal *job = malloc(sizeof(*job));
+		int r = -ENOMEM;
+		if (job) {
+			*job = (struct withdrawal){ reg, w->in, registry_handle(dev) };
+			r = instance_post(w->in, tell, job);
+		}
+		if (r == 0)
+			continue;
+		free(job);
+		log_error(r < 0 ? r : SB_E_OVERLOAD, "device %s: its open sessions go on", dev->id);
+	}
+	pthread_mutex_unlock(&reg->watchers_lock);
+}
+
+void rights_fini(struct registry *reg)
+{
+	while (reg->watchers) {
+		struct rights_watcher *w = reg->watchers;
+		reg->watchers = w->next;
+		free(w);
+	}
+}
