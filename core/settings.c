@@ -52,7 +52,7 @@ const struct option_spec settings_table[] = {
 	{ "provisioning", "max-devices", OPTION_INT, AT(provisioning_max_devices), "50000", NULL, 1,
 	  1000000, "devices in the registry" },
 	{ "ingest", "max-series-per-device", OPTION_INT, AT(ingest_max_series), "2048", NULL, 1,
-	  65536, "metrics one device may have" },
+	  16384, "metrics one device may have" },
 	{ "ingest", "max-payload", OPTION_SIZE, AT(ingest_max_payload), "256K", NULL, 256, 16 << 20,
 	  "largest payload of one message" },
 	{ "ingest", "rate", OPTION_INT, AT(ingest_rate), "0", NULL, 0, 1000000,
