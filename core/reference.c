@@ -32,7 +32,8 @@ static void print_words(const char *text)
 
 static void print_option(const struct option_spec *o)
 {
-	char range[256], text[768];
+	char range[256];
+	char text[768];
 
 	conf_describe(o, range, sizeof(range));
 	if (o->kind == OPTION_TEXT)
@@ -45,21 +46,24 @@ static void print_option(const struct option_spec *o)
 
 /* ---- those of a plugin */
 
-static void print_default(const char *key, const json_t *v)
+static void print_value(const char *key, const json_t *v)
 {
-	const json_t *one;
-	size_t i;
-
-	if (json_is_array(v) && json_array_size(v)) {
-		json_array_foreach(v, i, one) print_default(key, one);
-		return;
-	}
 	_own_(freep) char *number = json_is_number(v) ? json_dumps(v, JSON_ENCODE_ANY) : NULL;
 	const char *text = json_is_boolean(v)  ? (json_is_true(v) ? "yes" : "no")
 	                   : json_is_string(v) ? json_string_value(v)
 	                                       : number;
 
 	printf("#%s =%s%s\n", key, text && *text ? " " : "", text ? text : "");
+}
+
+static void print_default(const char *key, const json_t *v)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(v, i, one) print_value(key, one);
+	if (json_array_size(v) == 0)
+		print_value(key, v);
 }
 
 static bool is_required(const json_t *schema, const char *key)

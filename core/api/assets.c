@@ -70,7 +70,8 @@ static void tag_of(const struct buffer *b, char etag[static 20])
 	etag[0] = '"';
 	for (size_t i = 0; i < 8; i++)
 		snprintf(etag + 1 + 2 * i, 3, "%02x", sum[i]);
-	strcpy(etag + 17, "\"");
+	etag[17] = '"';
+	etag[18] = '\0';
 }
 
 static int assets_add(struct assets *assets, const char *file, const char *path)

@@ -90,7 +90,7 @@ static void add(struct reader *rd, json_t *value)
 		settle(rd);
 }
 
-static void open(struct reader *rd, bool is_map, bool indefinite, uint64_t n)
+static void begin(struct reader *rd, bool is_map, bool indefinite, uint64_t n)
 {
 	json_t *container = is_map ? json_object() : json_array();
 
@@ -272,22 +272,22 @@ static void on_bytes_start(void *ud)
 
 static void on_array(void *ud, size_t n)
 {
-	open(ud, false, false, n);
+	begin(ud, false, false, n);
 }
 
 static void on_array_start(void *ud)
 {
-	open(ud, false, true, 0);
+	begin(ud, false, true, 0);
 }
 
 static void on_map(void *ud, size_t n)
 {
-	open(ud, true, false, n);
+	begin(ud, true, false, n);
 }
 
 static void on_map_start(void *ud)
 {
-	open(ud, true, true, 0);
+	begin(ud, true, true, 0);
 }
 
 static void on_break(void *ud)

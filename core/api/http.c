@@ -287,7 +287,9 @@ static void refuse_method(struct exchange *ex, const char *allow)
 
 static void begin_post(struct exchange *ex, struct sb_str path)
 {
-	char host[256], origin[256], length[16];
+	char host[256];
+	char origin[256];
+	char length[16];
 	struct sb_str from = server_header(ex->wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
 	struct sb_str text = server_header(ex->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length,
 	                                   sizeof(length));
@@ -343,8 +345,13 @@ static void exchange_begin(struct exchange *ex, const char *uri, size_t n)
  * what it still reads when an unknown one is answered with "handled". */
 static int confirm_upgrade(struct lws *wsi, struct api *api)
 {
-	char upgrade[32], version[16], key[64], protocols[256], origin[256], host[256],
-		bearer[4096];
+	char upgrade[32];
+	char version[16];
+	char key[64];
+	char protocols[256];
+	char origin[256];
+	char host[256];
+	char bearer[4096];
 	char uri[64];
 	struct guard_upgrade request = {
 		.upgrade = server_header(wsi, WSI_TOKEN_UPGRADE, upgrade, sizeof(upgrade)),

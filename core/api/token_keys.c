@@ -138,15 +138,16 @@ static int keys_scan(struct token_keys *keys, const char *dir)
 	int r = 0;
 
 	while (r == 0 && (e = readdir(d)) && keys->n < KEYS_MAX) {
-		long long created_s;
-		char kid[17], path[4096];
+		char created[19];
+		char kid[17];
+		char path[4096];
 		int end = 0;
 
-		if (sscanf(e->d_name, "api-%lld-%16[0-9a-f].pem%n", &created_s, kid, &end) != 2 ||
+		if (sscanf(e->d_name, "api-%18[0-9]-%16[0-9a-f].pem%n", created, kid, &end) != 2 ||
 		    end == 0 || e->d_name[end] != '\0')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		r = key_read(path, created_s, &keys->keys[keys->n]);
+		r = key_read(path, strtoll(created, NULL, 10), &keys->keys[keys->n]);
 		keys->n += r == 0;
 	}
 	closedir(d);

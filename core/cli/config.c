@@ -35,7 +35,8 @@ bool config_path(char *path, size_t cap)
 /* "key=value" lines. */
 static void file_value(const char *key, char *out, size_t cap)
 {
-	char path[600], line[4400];
+	char path[600];
+	char line[4400];
 	size_t n = strlen(key);
 	FILE *f = config_path(path, sizeof(path)) ? fopen(path, "re") : NULL;
 
@@ -143,7 +144,8 @@ int config_find_token(struct cli *cli)
 
 int config_save(const char *url, const char *token)
 {
-	char path[600], dir[600];
+	char path[600];
+	char dir[600];
 	_own_(buffer_fini) struct buffer text = { 0 };
 
 	if (!config_path(path, sizeof(path)))

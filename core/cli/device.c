@@ -103,7 +103,8 @@ static void line_time(const char *label, const json_t *ms, const char *none)
 static void show_facts(const json_t *detail)
 {
 	const json_t *d = at(detail, "device");
-	char id[600], tag[200];
+	char id[600];
+	char tag[200];
 
 	printf("%s  %s\n", show_text(id, sizeof(id), at(d, "id")),
 	       json_string_value(at(d, "state")));

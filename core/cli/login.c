@@ -110,7 +110,8 @@ static void login_ring(lws_sorted_usec_list_t *alarm)
 static int login_run(struct login *lg, const struct link_options *options,
                      const struct client_url *url)
 {
-	char host[300], path[300];
+	char host[300];
+	char path[300];
 	struct lws_context *context = client_context(login_protocols, options->ca_file, url->tls,
 	                                             lg);
 	struct lws_client_connect_info info = {

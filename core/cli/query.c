@@ -93,7 +93,9 @@ static void table_series(const json_t *s)
 {
 	const json_t *points = json_object_get(s, "points");
 	const json_t *rows = points ? points : json_object_get(s, "buckets");
-	char device[300], name[300], unit[100];
+	char device[300];
+	char name[300];
+	char unit[100];
 	struct show t;
 
 	printf("%s %s %s\n", show_text(device, sizeof(device), json_object_get(s, "device")),

@@ -18,7 +18,8 @@ static int session_login(struct cli *cli)
 {
 	struct link_options options = { .url = cli->url, .ca_file = cli->ca[0] ? cli->ca : NULL };
 	struct link_error error;
-	char password[300], path[600];
+	char password[300];
+	char path[600];
 
 	if (prompt_secret("password", password, sizeof(password)) < 0)
 		return cli_usage(cli, "no password was given");

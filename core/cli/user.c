@@ -57,7 +57,8 @@ static const struct cli_option user_options[] = {
 static int user_create(struct cli *cli)
 {
 	const char *role = cli_option(cli, "role", 0);
-	char password[300], done[400];
+	char password[300];
+	char done[400];
 	bool ask = cli_option(cli, "ask-password", 0) != NULL;
 
 	if (!ask)
@@ -90,7 +91,8 @@ static int user_update(struct cli *cli)
 
 static int user_reset(struct cli *cli)
 {
-	char password[21], done[100];
+	char password[21];
+	char done[100];
 
 	prompt_random(password);
 	snprintf(done, sizeof(done), "new one-time password: %s", password);
@@ -105,7 +107,8 @@ static int user_remove(struct cli *cli)
 
 static int user_password(struct cli *cli)
 {
-	char old[300], fresh[300];
+	char old[300];
+	char fresh[300];
 
 	if (prompt_secret("present password", old, sizeof(old)) < 0 ||
 	    prompt_secret("new password", fresh, sizeof(fresh)) < 0)

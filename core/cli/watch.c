@@ -19,7 +19,11 @@ static const struct cli_option watch_options[] = {
 
 static void print_point(const struct cli *cli, const json_t *p)
 {
-	char stamp[40], device[300], series[300], value[600], unit[100];
+	char stamp[40];
+	char device[300];
+	char series[300];
+	char value[600];
+	char unit[100];
 	const json_t *u = json_object_get(p, "unit");
 
 	if (cli->json) {

@@ -15,7 +15,8 @@
 
 int prepare_recycled(struct shelf *shelf, uint32_t generation, uint32_t number)
 {
-	char from[SEGMENT_NAME_MAX], to[SEGMENT_NAME_MAX];
+	char from[SEGMENT_NAME_MAX];
+	char to[SEGMENT_NAME_MAX];
 	segment_name(from, generation);
 	segment_name(to, number);
 	int r = shelf->disk->rename(shelf->disk, shelf->dir_fd, from, to);

@@ -100,20 +100,23 @@ static int add_file(struct shelf *shelf, const char *name, uint32_t generation)
 
 static int by_generation(const void *a, const void *b)
 {
-	const struct shelf_segment *x = a, *y = b;
+	const struct shelf_segment *x = a;
+	const struct shelf_segment *y = b;
 	return (x->generation > y->generation) - (x->generation < y->generation);
 }
 
 static int by_number(const void *a, const void *b)
 {
-	const uint32_t *x = a, *y = b;
+	const uint32_t *x = a;
+	const uint32_t *y = b;
 	return (*x > *y) - (*x < *y);
 }
 
 /* A segment ends where the next begins; spares must have higher numbers than all of them. */
 static int settle(struct shelf *shelf)
 {
-	uint32_t last = 0, kept = 0;
+	uint32_t last = 0;
+	uint32_t kept = 0;
 	if (shelf->n > 1)
 		qsort(shelf->segments, shelf->n, sizeof(*shelf->segments), by_generation);
 	for (size_t i = 0; i < shelf->n; i++) {

@@ -52,7 +52,8 @@ static uint64_t u64_at(const uint8_t *p)
 
 void segment_header_give(uint8_t block[static SEGMENT_HEAD], const struct segment_header *header)
 {
-	uint32_t version = htole32(SEGMENT_VERSION), generation = htole32(header->generation);
+	uint32_t version = htole32(SEGMENT_VERSION);
+	uint32_t generation = htole32(header->generation);
 	uint64_t first = htole64(header->first_seq);
 	memset(block, 0, SEGMENT_HEAD);
 	memcpy(block, magic, sizeof(magic));
