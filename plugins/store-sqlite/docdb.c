@@ -164,6 +164,10 @@ static int32_t open_existing(struct docdb *db, bool unclean)
 		r = prepare(db);
 	if (r == 0)
 		r = reserve_revs(db);
+	if (r == -ENOSPC) { /* what is there can be read; the first put tries again */
+		db->rev_end = db->next_rev;
+		r = 0;
+	}
 	return r;
 }
 
