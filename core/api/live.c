@@ -18,7 +18,9 @@
 #define SUBSCRIPTIONS_MAX 32
 #define EVENT_MAX         (4U << 20)
 #define DEVICES_PER_FRAME 500
-#define DEVICE_TICKS      5 /* device.changed leaves twice a second */
+#define DEVICES_PER_TICK  100000 /* looked at for all clients: the thread has other things to do */
+#define SUBSCRIPTIONS_ALL 4096   /* each costs 64 KiB of address space */
+#define DEVICE_TICKS      5      /* device.changed leaves twice a second */
 
 struct live {
 	struct api *api;
@@ -29,6 +31,7 @@ struct live {
 	uint32_t subscriptions, ticks;
 	uint32_t *numbers; /* what changed, while a tick runs */
 	uint32_t n, cap;
+	uint32_t looked; /* at devices, in this tick */
 };
 
 /* Any thread. */
@@ -78,7 +81,8 @@ bool live_is_needed(const struct live *live)
 
 int live_new_subscription(struct session *s, enum live_kind kind, struct subscription **out)
 {
-	if (s->n_subscriptions >= SUBSCRIPTIONS_MAX)
+	if (s->n_subscriptions >= SUBSCRIPTIONS_MAX ||
+	    s->api->live->subscriptions >= SUBSCRIPTIONS_ALL)
 		return SB_E_QUOTA;
 	struct subscription *sub = calloc(1, sizeof(*sub));
 
@@ -228,7 +232,7 @@ static bool list_wants(struct subscription *sub, struct device *dev, int64_t now
 	return matches || known;
 }
 
-static uint32_t list_frame(struct subscription *sub, const struct live *live, uint32_t *at)
+static uint32_t list_frame(struct subscription *sub, struct live *live, uint32_t *at)
 {
 	const struct registry *reg = live->api->config.registry;
 	int64_t now_ns = clock_utc();
@@ -237,6 +241,7 @@ static uint32_t list_frame(struct subscription *sub, const struct live *live, ui
 	for (; *at < live->n && n < DEVICES_PER_FRAME; (*at)++) {
 		struct device *dev = registry_at(reg, live->numbers[*at]);
 
+		live->looked++;
 		if (!dev || !list_wants(sub, dev, now_ns))
 			continue;
 		if (n++ == 0) {
@@ -251,12 +256,12 @@ static uint32_t list_frame(struct subscription *sub, const struct live *live, ui
 	return n;
 }
 
-static void list_tell(struct subscription *sub, const struct live *live)
+static void list_tell(struct subscription *sub, struct live *live)
 {
 	uint32_t n = 1;
 
 	for (uint32_t at = 0; at < live->n && n;) {
-		if (session_is_slow(sub->session)) {
+		if (session_is_slow(sub->session) || live->looked >= DEVICES_PER_TICK) {
 			left_out(sub, live->n - at);
 			return;
 		}
@@ -286,17 +291,30 @@ static void detail_tell(struct subscription *sub, const struct live *live)
 		left_out(sub, 1);
 }
 
+static void session_tell(struct session *s, struct live *live)
+{
+	for (struct subscription *sub = s->subscriptions; sub; sub = sub->next) {
+		if (sub->kind == LIVE_LIST)
+			list_tell(sub, live);
+		else if (sub->kind == LIVE_DEVICE)
+			detail_tell(sub, live);
+	}
+}
+
+/* Another session is the first every time: when there is too much for one tick, all get some. */
 static void devices_tick(struct live *live)
 {
-	live->n = 0;
+	struct api *api = live->api;
+	struct session *first = api->first_session;
+
+	live->n = live->looked = 0;
 	marks_take(&live->changed, keep_number, live);
-	for (struct session *s = live->api->first_session; s && live->n; s = s->next)
-		for (struct subscription *sub = s->subscriptions; sub; sub = sub->next) {
-			if (sub->kind == LIVE_LIST)
-				list_tell(sub, live);
-			else if (sub->kind == LIVE_DEVICE)
-				detail_tell(sub, live);
-		}
+	for (uint32_t i = live->ticks / DEVICE_TICKS % MAX(api->sessions, 1U); first && i; i--)
+		first = first->next;
+	for (struct session *s = first; s && live->n; s = s->next)
+		session_tell(s, live);
+	for (struct session *s = api->first_session; s != first && live->n; s = s->next)
+		session_tell(s, live);
 }
 
 void live_tick(struct live *live)

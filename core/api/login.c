@@ -128,9 +128,11 @@ static int login_limit(struct login *login)
 	int64_t now = clock_mono();
 	int address_s = limiter_try(&login->api->by_address,
 	                            sb_str_of(login->peer, strlen(login->peer)), now);
-	int user_s = limiter_try(&login->api->by_user, member(login->body, "user"), now);
 
-	return MAX(address_s, user_s);
+	/* Whoever is refused anyway must not use up the tries of the one he claims to be. */
+	if (address_s > 0)
+		return address_s;
+	return limiter_try(&login->api->by_user, member(login->body, "user"), now);
 }
 
 static void refuse_limit(struct exchange *ex, int seconds)

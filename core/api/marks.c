@@ -64,6 +64,21 @@ void marks_take(struct marks *m, marks_fn fn, void *ud)
 	}
 }
 
+void marks_add(struct marks *m, const struct marks *other)
+{
+	for (uint32_t p = 0; p < MARKS_PAGES; p++) {
+		const struct marks_page *from = atomic_load(&other->pages[p]);
+
+		if (from && !atomic_load(&m->pages[p]))
+			page_make(m, p * PER_PAGE);
+		struct marks_page *to = atomic_load(&m->pages[p]);
+
+		for (uint32_t i = 0; from && to && i < MARKS_WORDS; i++)
+			if (from->words[i])
+				atomic_fetch_or(&to->words[i], from->words[i]);
+	}
+}
+
 void marks_fini(struct marks *m)
 {
 	for (uint32_t p = 0; p < MARKS_PAGES; p++)

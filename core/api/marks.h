@@ -23,4 +23,6 @@ void marks_unset(struct marks *m, uint32_t no);
 /* Calls fn for each number and empties the set. */
 typedef void (*marks_fn)(void *ud, uint32_t no);
 void marks_take(struct marks *m, marks_fn fn, void *ud);
+/* Adds what the other set has. */
+void marks_add(struct marks *m, const struct marks *other);
 void marks_fini(struct marks *m); /* nobody adds any more */

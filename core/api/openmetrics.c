@@ -67,6 +67,7 @@ static void add_api(struct metrics *m, struct api *api)
 	API_COUNTERS(API_COUNTER_ADD)
 #undef API_COUNTER_ADD
 	gauge(m, "api_clients", api->sessions, "WebSocket clients now");
+	gauge(m, "api_connections_open", api->connections, "HTTP and WebSocket connections now");
 	gauge(m, "api_calls_waiting", jobs_waiting(api->jobs), "calls waiting for a query thread");
 	gauge(m, "start_time_seconds", (double)api->started_ns / NS_PER_S,
 	      "when the platform started");

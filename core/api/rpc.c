@@ -124,8 +124,12 @@ int64_t call_int(const struct call *c, const char *key, int64_t fallback)
 {
 	const json_t *value = json_object_get(c->params, key);
 
-	if (json_is_real(value)) /* 5.0 is an integer to JSON Schema */
-		return (int64_t)json_real_value(value);
+	if (json_is_real(value)) { /* 5.0 is an integer to JSON Schema, and so is 1e300 */
+		double v = json_real_value(value);
+		if (v >= 9223372036854775808.0)
+			return INT64_MAX;
+		return v < -9223372036854775808.0 ? INT64_MIN : (int64_t)v;
+	}
 	return json_is_integer(value) ? json_integer_value(value) : fallback;
 }
 

@@ -30,6 +30,7 @@
 #define FDS_MAX       1048576
 #define TICK_LIVE_US  100000
 #define TICK_IDLE_US  1000000
+#define FAREWELL_NS   (500 * NS_PER_MS)
 #define URL_FILE      "api.url"
 
 /* ---- libwebsockets' callbacks */
@@ -49,7 +50,7 @@ static int on_lws_http(struct lws *wsi, enum lws_callback_reasons reason, void *
 			return 0;
 		api->counts.connections_refused++;
 		return -1;
-	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+	case LWS_CALLBACK_WSI_CREATE:
 		api->counts.connections++;
 		api->connections++;
 		return 0;
@@ -136,6 +137,14 @@ static void *server_run(void *ud)
 	while (!api->stopping)
 		if (lws_service(api->context, 0) < 0)
 			break;
+	/* Those who read are told; nobody is waited for long. */
+	int64_t end_ns = clock_mono() + FAREWELL_NS;
+
+	socket_end_all(api, LWS_CLOSE_STATUS_GOINGAWAY, "the platform stops");
+	while (api->sessions && clock_mono() < end_ns) {
+		server_tick_soon(api);
+		lws_service(api->context, 0);
+	}
 	return NULL;
 }
 
@@ -253,7 +262,8 @@ int api_new(struct api **out, const struct api_config *config)
 	api->started_ns = clock_utc();
 	api->access.users = config->users;
 	limiter_init(&api->by_address, 10, 0.2);
-	limiter_init(&api->by_user, 10, 0.2);
+	/* More than one address can use up: nobody locks a user out from one machine. */
+	limiter_init(&api->by_user, 20, 0.5);
 	int r = mailbox_init(&api->mailbox, 65536);
 
 	if (r == 0)

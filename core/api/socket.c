@@ -209,6 +209,12 @@ int socket_on(struct lws *wsi, int reason, struct session *s, void *in, size_t n
 	}
 }
 
+void socket_end_all(struct api *api, int code, const char *why)
+{
+	for (struct session *s = api->first_session; s; s = s->next)
+		session_end(s, code, why);
+}
+
 void socket_check_all(struct api *api)
 {
 	for (struct session *s = api->first_session; s; s = s->next)

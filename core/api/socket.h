@@ -45,5 +45,7 @@ void session_end(struct session *s, int code, const char *why);
 
 /* libwebsockets' callback of both subprotocols. */
 int socket_on(struct lws *wsi, int reason, struct session *s, void *in, size_t n);
+/* session_end() for all of them. */
+void socket_end_all(struct api *api, int code, const char *why);
 /* Ends sessions whose tokens have ended. */
 void socket_check_all(struct api *api);

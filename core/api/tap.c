@@ -18,6 +18,7 @@
 #define RING_BYTES       (1U << 20)
 #define TEXT_MAX         4096 /* of one live value; the rest is in the history */
 #define POINTS_PER_FRAME 2000
+#define POINTS_PER_TICK  100000 /* to all clients: the thread has other things to do */
 
 struct tap {
 	struct api *api;
@@ -26,7 +27,8 @@ struct tap {
 	struct marks wanted;       /* device numbers somebody watches */
 	_Atomic uint32_t watchers; /* subscriptions */
 	_Atomic uint32_t of_all;   /* those without a list of devices */
-	_Atomic uint64_t lost;     /* points the ring had no room for */
+	_Atomic uint64_t lost;     /* points the ring or a tick had no room for */
+	uint32_t told;             /* points written in this tick */
 };
 
 struct tap_row {
@@ -159,16 +161,6 @@ static void forget_number(void *ud, uint32_t no)
 	(void)no;
 }
 
-static void want_devices(struct tap *tap, const struct subscription *sub)
-{
-	const struct registry *reg = tap->api->config.registry;
-	uint32_t no = 0;
-
-	while (registry_next(reg, &no))
-		if (marks_has(&sub->devices, no))
-			marks_set(&tap->wanted, no);
-}
-
 void tap_changed(struct tap *tap)
 {
 	uint32_t watchers = 0;
@@ -180,7 +172,7 @@ void tap_changed(struct tap *tap)
 			watchers += sub->kind == LIVE_TELEMETRY;
 			of_all += sub->kind == LIVE_TELEMETRY && sub->all;
 			if (sub->kind == LIVE_TELEMETRY && !sub->all)
-				want_devices(tap, sub);
+				marks_add(&tap->wanted, &sub->devices);
 		}
 	atomic_store(&tap->of_all, of_all);
 	atomic_store(&tap->watchers, watchers);
@@ -200,15 +192,16 @@ static bool names_series(const struct subscription *sub, const struct series *s)
 	return false;
 }
 
-static void point_give(struct subscription *sub, const struct device *dev, const struct series *s,
-                       const struct series_point *p)
+/* How many points were written. */
+static uint32_t point_give(struct subscription *sub, const struct device *dev,
+                           const struct series *s, const struct series_point *p)
 {
 	struct wire *w = &sub->w;
 
 	if (sub->points >= POINTS_PER_FRAME || session_is_slow(sub->session)) {
 		sub->gap++;
 		sub->session->api->counts.events_left_out++;
-		return;
+		return 0;
 	}
 	if (sub->points++ == 0) {
 		live_begin(sub, "telemetry");
@@ -232,6 +225,7 @@ static void point_give(struct subscription *sub, const struct device *dev, const
 		wire_str(w, s->unit);
 	}
 	wire_map_end(w);
+	return 1;
 }
 
 static void point_tell(struct tap *tap, const struct device *dev, const struct series *s,
@@ -241,7 +235,7 @@ static void point_tell(struct tap *tap, const struct device *dev, const struct s
 		for (struct subscription *sub = at->subscriptions; sub; sub = sub->next)
 			if (sub->kind == LIVE_TELEMETRY &&
 			    (sub->all || marks_has(&sub->devices, dev->no)) && names_series(sub, s))
-				point_give(sub, dev, s, p);
+				tap->told += point_give(sub, dev, s, p);
 }
 
 static void row_tell(struct tap *tap, const uint8_t *p)
@@ -251,6 +245,10 @@ static void row_tell(struct tap *tap, const uint8_t *p)
 
 	memcpy(&row, p, sizeof(row));
 	p += sizeof(row);
+	if (tap->told >= POINTS_PER_TICK) {
+		atomic_fetch_add(&tap->lost, row.n);
+		return;
+	}
 	const struct device *dev = registry_at(tap->api->config.registry,
 	                                       catalog_stream_device(cat, row.stream));
 
@@ -294,13 +292,15 @@ static void subscription_flush(struct subscription *sub, uint64_t lost)
 void tap_tick(struct tap *tap)
 {
 	uint64_t limit = ring_limit(tap->ring);
-	uint64_t lost = atomic_exchange(&tap->lost, 0);
+	uint64_t lost;
 	const void *p;
 	size_t n;
 
+	tap->told = 0;
 	while ((p = ring_next(tap->ring, limit, &n)))
 		row_tell(tap, p);
 	ring_release(tap->ring);
+	lost = atomic_exchange(&tap->lost, 0);
 	tap->api->counts.events_left_out += lost;
 	for (struct session *s = tap->api->first_session; s; s = s->next)
 		for (struct subscription *sub = s->subscriptions; sub; sub = sub->next)

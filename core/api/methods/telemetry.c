@@ -15,7 +15,8 @@
 #include "series/catalog.h"
 #include "series/series.h"
 
-#define DAY_NS (24 * 3600 * NS_PER_S)
+#define DAY_NS  (24 * 3600 * NS_PER_S)
+#define LONG_NS (20 * NS_PER_S) /* of one call: others wait for the same threads */
 
 static struct sb_str text_of(const json_t *value)
 {
@@ -45,14 +46,14 @@ int telemetry_latest_call(struct call *c)
 	wire_map(&c->result);
 	wire_key(&c->result, "points");
 	wire_array(&c->result);
-	for (size_t i = 0; i < json_array_size(ids); i++) {
+	for (size_t i = 0; i < json_array_size(ids) && !c->cancelled && !c->out.bad; i++) {
 		struct device *dev;
 
 		if (registry_find(c->api->config.registry, text_of(json_array_get(ids, i)), &dev) !=
 		            0 ||
 		    !dev->series)
 			continue;
-		for (const struct series *s = series_set_first(dev->series); s;
+		for (const struct series *s = series_set_first(dev->series); s && !c->out.bad;
 		     s = s->next_of_device)
 			if (is_named(names, s))
 				describe_latest_point(&c->result, c->api, dev, s);
@@ -68,14 +69,21 @@ struct history {
 	struct call *c;
 	struct series_query query;
 	uint64_t limit, n;
-	bool truncated;
+	int64_t until_ns; /* monotonic */
+	bool truncated, late;
 };
 
-/* Stops the query: enough, the client is gone, or the answer is full. */
+static bool is_late(struct history *h)
+{
+	h->late = h->late || clock_mono() >= h->until_ns;
+	return h->late;
+}
+
+/* Stops the query: enough, the client is gone, the answer is full, or it takes too long. */
 static bool is_over(struct history *h)
 {
 	h->truncated = h->n >= h->limit;
-	return h->truncated || h->c->cancelled || h->c->out.bad;
+	return h->truncated || h->c->cancelled || h->c->out.bad || (h->n % 256 == 0 && is_late(h));
 }
 
 static int point_give(void *ud, const struct series_point *p)
@@ -167,6 +175,7 @@ static int history_take(struct call *c, struct history *h)
 
 	h->c = c;
 	h->limit = (uint64_t)call_int(c, "limit", 10000);
+	h->until_ns = clock_mono() + LONG_NS;
 	h->query = (struct series_query){
 		.to_ns = time_of(c, "to", now_ns + NS_PER_MS),
 		.bucket_ns = time_of(c, "bucket", 0),
@@ -225,11 +234,14 @@ int telemetry_query_call(struct call *c)
 	wire_array(&c->result);
 	struct series *s = dev->series ? series_set_first(dev->series) : NULL;
 
-	for (; s && r == 0 && !c->cancelled && !c->out.bad; s = s->next_of_device)
+	for (; s && r == 0 && !c->cancelled && !c->out.bad && !is_late(&h); s = s->next_of_device)
 		if (is_named(names, s))
 			r = history_give(&h, dev, s);
 	wire_array_end(&c->result);
 	wire_map_end(&c->result);
+	if (r == 0 && h.late)
+		return call_refuse_with(c, RPC_TOO_LARGE, NULL, "20 s for one answer",
+		                        "ask for less: a shorter time, fewer series, buckets");
 	return r;
 }
 

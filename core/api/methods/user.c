@@ -9,6 +9,7 @@
 #include "api/rpc.h"
 #include "api/server.h"
 #include "base/clock.h"
+#include "base/own.h"
 #include "methods.gen.h"
 #include "registry/users.h"
 
@@ -135,6 +136,9 @@ int token_create_call(struct call *c)
 	who.role = role_of(c, SB_ROLE_VIEWER);
 	if (who.role > c->who.role)
 		return call_refuse(c, RPC_FORBIDDEN, "/role", "never more than one's own role");
+	/* Nothing withdraws a local token but its end: it does not give birth to longer ones. */
+	if (who.local)
+		ttl_ns = MIN(ttl_ns, c->who.expires_ns - clock_utc());
 	log_info("%s made a %s token '%.*s'", who.subject, token_role_name(who.role), (int)name.n,
 	         name.p);
 	return token_give(c, &who, ttl_ns);
