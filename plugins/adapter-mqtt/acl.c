@@ -1,5 +1,6 @@
 #include "acl.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <signalbox/services.h>
@@ -19,6 +20,18 @@ static bool own(const struct session *s, struct sb_str id)
 	return strlen(mine) == id.n && memcmp(mine, id.p, id.n) == 0;
 }
 
+/* The registry's word: asked again for every topic that is new to a connection, and forgotten when
+ * the device's rights change. */
+static const char *act_for(const struct session *s, struct sb_str id)
+{
+	const struct server *srv = s->srv;
+	int r = SB_HAS(srv->devices, may_act) ? srv->devices->may_act(srv->host, &s->who, id) : 0;
+
+	if (r == -EACCES)
+		return "this device has a credential: log in with it";
+	return r == SB_E_SUSPENDED ? "the device is suspended or retired" : NULL;
+}
+
 const char *acl_publish(const struct session *s, const struct topic_name *name)
 {
 	if (name->kind == TOPIC_SYSTEM)
@@ -29,11 +42,11 @@ const char *acl_publish(const struct session *s, const struct topic_name *name)
 			return "a device publishes under devices/ and its own id only";
 		if (name->kind == TOPIC_DOWN)
 			return "this topic is for what the device is told";
-		return NULL;
+		return act_for(s, name->device);
 	case SB_PRINCIPAL_USER:
 		return s->who.role >= SB_ROLE_OPERATOR ? NULL : "a viewer may not publish";
 	case SB_PRINCIPAL_ANONYMOUS:
-		return NULL;
+		return name->device.n ? act_for(s, name->device) : NULL;
 	default:
 		return "not authenticated";
 	}
@@ -49,8 +62,10 @@ const char *acl_subscribe(const struct session *s, struct sb_str filter)
 		if (!name.device.n || !own(s, name.device))
 			return "a device subscribes under devices/ and its own id only";
 		return NULL;
-	case SB_PRINCIPAL_USER:
 	case SB_PRINCIPAL_ANONYMOUS:
+		topic_classify(filter, &name);
+		return name.device.n ? act_for(s, name.device) : NULL;
+	case SB_PRINCIPAL_USER:
 		return NULL;
 	default:
 		return "not authenticated";

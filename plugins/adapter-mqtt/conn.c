@@ -241,14 +241,23 @@ static int dispatch(struct conn *c, const struct packet *p)
 	return packets[p->type].take(c, p);
 }
 
-static int bad_frame(struct conn *c, int r, const struct packet *p)
+/* Whoever nobody knows yet makes us keep little. */
+static uint32_t longest(const struct conn *c)
+{
+	const struct config *config = &c->srv->config;
+
+	return c->state == CONN_NEW && config->max_connect_bytes < config->max_packet_bytes
+	               ? config->max_connect_bytes
+	               : config->max_packet_bytes;
+}
+
+static int bad_frame(struct conn *c, int r, const struct packet *p, uint32_t max)
 {
 	char why[96];
 
 	if (r != -EMSGSIZE)
 		return conn_fail(c, REASON_MALFORMED, "malformed packet length");
-	snprintf(why, sizeof(why), "packet of %u bytes, %u are allowed", p->total,
-	         c->srv->config.max_packet_bytes);
+	snprintf(why, sizeof(why), "packet of %u bytes, %u are allowed", p->total, max);
 	return conn_fail(c, REASON_TOO_LARGE, why);
 }
 
@@ -262,9 +271,10 @@ int64_t conn_data(void *conn_ud, sb_conn handle, struct sb_bytes bytes)
 	while (at < bytes.n && !c->hold && c->state < CONN_CLOSING) {
 		struct packet p;
 		struct sb_bytes rest = { bytes.p + at, bytes.n - at };
-		int r = packet_frame(rest, c->srv->config.max_packet_bytes, &p);
+		uint32_t max = longest(c);
+		int r = packet_frame(rest, max, &p);
 		if (r < 0)
-			bad_frame(c, r, &p);
+			bad_frame(c, r, &p, max);
 		if (r <= 0 || dispatch(c, &p) == CONN_AGAIN)
 			break;
 		at += p.total;

@@ -335,6 +335,9 @@ static struct session *session_for(struct conn *c, struct session *s, bool *pres
 		return s;
 	if (c->srv->sessions.n >= c->srv->config.max_sessions)
 		return NULL;
+	if (req->who.kind == SB_PRINCIPAL_DEVICE &&
+	    sessions_of(c->srv, &req->who) >= c->srv->config.max_device_sessions)
+		return NULL;
 	return session_new(c->srv, sb_str_of(req->id, req->id_n), &req->who);
 }
 

@@ -12,6 +12,7 @@
 
 #define NUMBERS(X)                                                                           \
 	X(max_packet_bytes, 1024, 16777216, 262144, "longest packet a client may send")      \
+	X(max_connect_bytes, 1024, 16777216, 16384, "longest CONNECT, its will included")    \
 	X(max_connections, 1, 1000000, 20000, "open connections")                            \
 	X(receive_maximum, 1, 65535, 64,                                                     \
 	  "unfinished QoS 1 and 2 publishes of a 5.0 client; more ends its connection")      \
@@ -24,6 +25,9 @@
 	  "unsent bytes of a connection beyond which its messages wait in its session")      \
 	X(max_sessions, 1, 1000000, 40000, "sessions, connected and kept")                   \
 	X(max_subscriptions, 1, 1000000, 1024, "subscriptions of one session")               \
+	X(max_subscription_bytes, 4096, 1073741824, 1048576,                                 \
+	  "memory for the subscriptions of one session")                                     \
+	X(max_device_sessions, 1, 1000000, 32, "sessions of one device's credential")        \
 	X(max_topic_bytes, 64, 65535, 1024, "longest topic name and filter")                 \
 	X(topic_alias_maximum, 0, 65535, 16, "topic aliases a 5.0 client may use")           \
 	X(max_retained, 0, 10000000, 100000, "retained messages")                            \
@@ -41,7 +45,9 @@ const char options_schema[] = "{\"type\":\"object\",\"additionalProperties\":fal
 	"listen", "[\"127.0.0.1:1883\"]",
 	"address and port; repeat for more") "," LIST("listen_tls", "[]",
                                                       "the same with TLS") ",\"anonymous\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-									   "\"let clients without credentials in, as any device\"}" NUMBERS(
+									   "\"let clients without credentials in, as any device that has none\"},"
+									   "\"insecure\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+									   "\"let other machines in without TLS or anonymously\"}" NUMBERS(
 										   NUMBER) "}}";
 
 static int read_listen(const struct sb_config *from, const char *key, bool tls, struct config *out)
@@ -70,7 +76,7 @@ static int read_listen(const struct sb_config *from, const char *key, bool tls, 
 
 int options_read(const struct sb_config *from, struct config *out)
 {
-	int32_t anonymous = 0;
+	int32_t anonymous = 0, insecure = 0;
 	int64_t v;
 	int r;
 
@@ -86,6 +92,31 @@ int options_read(const struct sb_config *from, struct config *out)
 	if (r < 0)
 		return r;
 	out->anonymous = anonymous;
+	r = from->boolean(from, "/insecure", &insecure);
+	if (r < 0)
+		return r;
+	out->insecure = insecure;
 	r = read_listen(from, "listen", false, out);
 	return r < 0 ? r : read_listen(from, "listen_tls", true, out);
+}
+
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+	       strncmp(address, "localhost:", 10) == 0;
+}
+
+const char *options_exposed(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->n_listen && !config->insecure; i++) {
+		if (is_loopback(config->listen[i].address))
+			continue;
+		if (!config->listen[i].tls)
+			return "listen is open to other machines without TLS: use listen_tls with "
+			       "tls.certificate and tls.key, or set insecure = yes";
+		if (config->anonymous)
+			return "listen_tls lets any machine in, and anonymous = yes anybody on it: "
+			       "set anonymous = no, or insecure = yes";
+	}
+	return NULL;
 }

@@ -8,3 +8,5 @@ extern const char options_schema[];
 
 /* Fills *out from a checked configuration. */
 int options_read(const struct sb_config *from, struct config *out);
+/* What this configuration would let strangers do, and how to mean it; NULL: nothing. */
+const char *options_exposed(const struct config *config);

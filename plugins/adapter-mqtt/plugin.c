@@ -38,7 +38,9 @@ static int32_t configure(void *self, const struct sb_config *config)
 	/* Limits are read everywhere on the server's own thread: a running one is not changed. */
 	if (srv->tick)
 		return SB_RESTART;
-	return options_read(config, &srv->config);
+	int r = options_read(config, &srv->config);
+	const char *why = r < 0 ? NULL : options_exposed(&srv->config);
+	return why ? core->fail(srv->host, -EACCES, sb_str_of(why, strlen(why))) : r;
 }
 
 static int32_t start(void *self)

@@ -34,6 +34,8 @@ static int take_alias(struct conn *c, uint32_t alias, struct publish *p)
 		p->topic = sb_str_of(slot->topic, slot->n);
 		return 0;
 	}
+	if (p->topic.n > config->max_topic_bytes)
+		return conn_fail(c, REASON_BAD_TOPIC, "topic name of an alias is too long");
 	char *copy = realloc(slot->topic, p->topic.n);
 	if (!copy)
 		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
@@ -343,7 +345,10 @@ static int take_slow(struct conn *c, const struct publish *p)
 	topic_classify(p->topic, &name);
 	const char *why = acl_publish(s, &name);
 	if (why) {
-		count_refusal(s, 0, p->topic, why);
+		/* Who is refused for a device's sake is counted on the device; there is one. */
+		if (s->who.kind == SB_PRINCIPAL_ANONYMOUS && name.device.n)
+			resolve(s, name.device, &device);
+		count_refusal(s, device, p->topic, why);
 		return refuse(c, p, REASON_NOT_AUTHORIZED, why);
 	}
 	if (name.kind == TOPIC_TELEMETRY || name.kind == TOPIC_UP || name.kind == TOPIC_UNKNOWN) {
@@ -436,6 +441,11 @@ void publish_internal(struct session *s, const struct publish *p)
 	sb_device device;
 
 	topic_classify(p->topic, &name);
+	/* What was allowed when the client connected may not be any more. */
+	if (acl_publish(s, &name)) {
+		metrics_count(srv->m.publish_refused, 1);
+		return;
+	}
 	if (name.kind == TOPIC_TELEMETRY && resolve(s, name.device, &device) == 0) {
 		struct sb_payload_in in = { .size = sizeof(in),
 			                    .ack = SB_ACK_NONE,

@@ -11,6 +11,8 @@
 #include "store.h"
 
 #define ENTRY_COST 160
+#define LEVEL_COST 96 /* of a node of the tree, besides its name */
+#define WALK_MAX   1000000
 #define PUTS_MAX   256
 #define PICK_MAX   256
 
@@ -56,12 +58,34 @@ void retained_fini(struct retained *r)
 
 static void account(struct server *srv, const struct message *msg, int sign)
 {
-	int64_t bytes = (int64_t)message_size(msg) + ENTRY_COST;
+	int64_t bytes = message_size(msg);
 
 	srv->retained.n += (uint32_t)sign;
 	srv->retained.bytes += (uint64_t)(sign * bytes);
 	metrics_move(srv->m.retained, sign);
 	metrics_move(srv->m.retained_bytes, sign * bytes);
+}
+
+/* An entry costs until its document is gone, with all levels of its topic as if they were its own.
+ */
+static void account_entry(struct server *srv, const struct tree_node *node, int sign)
+{
+	int64_t bytes = ENTRY_COST;
+
+	for (; node->parent; node = node->parent)
+		bytes += LEVEL_COST + node->len;
+	srv->retained.entries += (uint32_t)sign;
+	srv->retained.bytes += (uint64_t)(sign * bytes);
+	metrics_move(srv->m.retained_bytes, sign * bytes);
+}
+
+static uint32_t levels_of(struct sb_str topic)
+{
+	uint32_t n = 1;
+
+	for (size_t i = 0; i < topic.n; i++)
+		n += topic.p[i] == '/';
+	return n;
 }
 
 int retained_room(const struct server *srv, const struct publish *p)
@@ -70,13 +94,16 @@ int retained_room(const struct server *srv, const struct publish *p)
 
 	if (!p->payload.n)
 		return 0;
-	if (r->bytes + p->payload.n + ENTRY_COST > srv->config.max_retained_bytes)
+	uint64_t cost = p->payload.n + 2 * p->topic.n + ENTRY_COST +
+	                levels_of(p->topic) * (uint64_t)LEVEL_COST;
+	for (unsigned i = 0; i < 3; i++)
+		cost += p->forward[i].n;
+	if (r->bytes + cost > srv->config.max_retained_bytes)
 		return SB_E_QUOTA;
-	if (r->n < srv->config.max_retained)
+	if (r->entries < srv->config.max_retained)
 		return 0;
 	struct tree_node *node = tree_find(&r->tree, p->topic);
-	struct retained_entry *e = node ? node->value : NULL;
-	return e && e->msg ? 0 : SB_E_QUOTA;
+	return node && node->value ? 0 : SB_E_QUOTA;
 }
 
 static struct retained_entry *entry_make(struct server *srv, struct sb_str topic)
@@ -95,6 +122,7 @@ static struct retained_entry *entry_make(struct server *srv, struct sb_str topic
 	e->node = node;
 	e->srv = srv;
 	node->value = e;
+	account_entry(srv, node, 1);
 	return e;
 }
 
@@ -103,6 +131,7 @@ static void entry_collect(struct retained_entry *e)
 {
 	if (e->msg || e->in_flight || e->dirty)
 		return;
+	account_entry(e->srv, e->node, -1);
 	e->node->value = NULL;
 	tree_prune(&e->srv->retained.tree, e->node);
 	free(e);
@@ -266,10 +295,12 @@ struct pick { /* the oldest PICK_MAX matches that have not been sent */
 	uint64_t after, end;
 	int64_t now_s;
 	uint32_t n, n_levels, newest;
+	uint32_t walked; /* steps */
 };
 
 static void take(struct pick *k, struct retained_entry *e)
 {
+	k->walked++;
 	if (!e || !e->msg || e->seq <= k->after || e->seq > k->end)
 		return;
 	if (e->msg->expires_s && e->msg->expires_s <= k->now_s)
@@ -302,6 +333,7 @@ static void take_all(struct pick *k, const struct tree_node *node)
 
 static void walk(const struct tree *t, struct pick *k, const struct tree_node *node, uint32_t level)
 {
+	k->walked++;
 	if (level == k->n_levels) {
 		take(k, node->value);
 		return;
@@ -365,6 +397,11 @@ bool retained_pump(struct session *s)
 
 	if (!sub)
 		return false;
+	/* Filters that match little of much must not keep everybody else waiting. */
+	if (srv->walked >= WALK_MAX) {
+		srv->walk_waits = true;
+		return false;
+	}
 	k.now_s = server_utc_s(srv);
 	for (struct tree_node *node = sub->list->set->node; node->parent; node = node->parent)
 		k.levels[k.n_levels++] = node;
@@ -374,13 +411,15 @@ bool retained_pump(struct session *s)
 		k.levels[k.n_levels - 1 - i] = swap;
 	}
 	walk(&srv->retained.tree, &k, srv->retained.tree.root, 0);
+	srv->walked += k.walked;
 	qsort(k.found, k.n, sizeof(struct retained_entry *), by_seq);
 	struct inflight_delivery d = { .retain = true, .ids = &sub->identifier };
 	d.n_ids = sub->identifier ? 1 : 0;
 	for (uint32_t i = 0; i < k.n; i++) {
 		d.qos = sub->qos < k.found[i]->msg->qos ? sub->qos : k.found[i]->msg->qos;
+		/* Full of what is not acknowledged: the rest follows the acknowledgements. */
 		if (inflight_queue(s, k.found[i]->msg, &d) < 0)
-			return true;
+			return i > 0;
 		s->retained_seen = k.found[i]->seq;
 	}
 	if (k.n < PICK_MAX)

@@ -26,7 +26,8 @@ struct retained_entry {
 struct retained {
 	struct tree tree;
 	uint64_t seq, bytes;
-	uint32_t n, puts;                         /* puts: in flight */
+	uint32_t n, entries; /* entries: with those whose removal is not written yet */
+	uint32_t puts;       /* in flight */
 	struct retained_entry *queue, **queue_at; /* to be put, in order */
 	bool putting;
 };

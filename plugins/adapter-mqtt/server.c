@@ -8,6 +8,8 @@
 #include <sys/random.h>
 
 #include "conn.h"
+#include "connack.h"
+#include "connect.h"
 #include "reason.h"
 #include "store.h"
 
@@ -46,6 +48,50 @@ uint64_t server_random(void)
 	return v;
 }
 
+/* Sessions whose share of looking for retained messages was used up go on. */
+static void walk_on(struct server *srv)
+{
+	bool waits = srv->walk_waits;
+
+	srv->walked = 0;
+	srv->walk_waits = false;
+	for (struct conn *c = srv->conns; waits && c; c = c->next)
+		if (c->session && c->session->conn == c && c->session->n_retained_due)
+			inflight_pump(c->session);
+}
+
+static bool speaks_for(const struct conn *c, sb_device device)
+{
+	const struct session *s = c->session;
+
+	if (!s || s->conn != c)
+		return false;
+	if (s->who.kind == SB_PRINCIPAL_DEVICE)
+		return s->who.device == device;
+	return s->who.kind == SB_PRINCIPAL_ANONYMOUS && s->speaks_for == device;
+}
+
+/* The device was suspended, or has another credential. */
+static void on_withdrawn(void *ud, sb_device device)
+{
+	struct server *srv = ud;
+
+	for (struct conn *c = srv->conns; c; c = c->next) {
+		const struct connect *req = c->connect;
+		if (req && req->waiting && req->who.device == device) {
+			connack_refuse(c, REASON_NOT_AUTHORIZED,
+			               "the device's rights were changed");
+			connect_drop(c);
+		} else if (c->state == CONN_UP && speaks_for(c, device)) {
+			conn_fail(c, REASON_ADMINISTRATIVE, "the device's rights were changed");
+			conn_leave(c, true, SB_DOWN_KICKED, "rights changed");
+		} else if (c->topic && c->topic->device == device) {
+			free(c->topic);
+			c->topic = NULL;
+		}
+	}
+}
+
 static void on_tick(void *ud)
 {
 	struct server *srv = ud;
@@ -53,6 +99,7 @@ static void on_tick(void *ud)
 	srv->tick++;
 	wheel_run(&srv->conn_wheel, srv->tick);
 	wheel_run(&srv->session_wheel, srv->tick);
+	walk_on(srv);
 }
 
 static int listen_all(struct server *srv)
@@ -124,6 +171,10 @@ int server_start(struct server *srv)
 	srv->stalled_at = &srv->stalled;
 	wheel_init(&srv->conn_wheel, srv->tick, conn_due);
 	wheel_init(&srv->session_wheel, srv->tick, session_due);
+	if (SB_HAS(srv->devices, watch))
+		r = srv->devices->watch(srv->host, on_withdrawn, srv);
+	if (r < 0)
+		return r;
 	r = srv->loop->timer(srv->host, SECOND / KEEPALIVE_TICKS, SECOND / KEEPALIVE_TICKS, on_tick,
 	                     srv, &srv->ticker);
 	if (r < 0)

@@ -21,9 +21,11 @@ struct config {
 		bool tls;
 	} listen[SERVER_MAX_LISTEN];
 	uint32_t n_listen;
-	bool anonymous;
-	uint32_t max_packet_bytes, max_connections, receive_maximum, max_unacked, max_inflight;
+	bool anonymous, insecure;
+	uint32_t max_packet_bytes, max_connect_bytes, max_connections, receive_maximum, max_unacked,
+		max_inflight;
 	uint32_t max_queued_bytes, max_queued_messages, max_sessions, max_subscriptions;
+	uint32_t max_subscription_bytes, max_device_sessions;
 	uint32_t max_topic_bytes, topic_alias_maximum, max_out_bytes;
 	uint32_t max_retained, max_retained_bytes;
 	uint32_t connect_timeout_s, keepalive_max_s, session_expiry_max_s;
@@ -43,6 +45,8 @@ struct server {
 	struct metrics m;
 	uint32_t tick; /* quarters of a second since start, from 1 */
 	bool draining, restored;
+	bool walk_waits; /* a session waits for the next tick to look for retained messages */
+	uint32_t walked; /* steps of looking for retained messages in this tick */
 	struct wheel conn_wheel, session_wheel;
 	struct sessions sessions;
 	struct trie subs;

@@ -83,9 +83,21 @@ struct session *session_new(struct server *srv, struct sb_str id, const struct s
 	s->hash = hash_of(all, id);
 	s->chain = all->buckets[s->hash & (all->cap - 1)];
 	all->buckets[s->hash & (all->cap - 1)] = s;
+	s->same = all->by_who[who->id % SESSION_WHO];
+	all->by_who[who->id % SESSION_WHO] = s;
 	all->n++;
 	metrics_move(srv->m.sessions, 1);
 	return s;
+}
+
+uint32_t sessions_of(const struct server *srv, const struct sb_principal *who)
+{
+	const struct session *s = srv->sessions.by_who[who->id % SESSION_WHO];
+	uint32_t n = 0;
+
+	for (; s; s = s->same)
+		n += s->who.id == who->id;
+	return n;
 }
 
 struct sb_str session_id(const struct session *s)
@@ -115,6 +127,9 @@ static void release(struct session *s)
 	while (*at != s)
 		at = &(*at)->chain;
 	*at = s->chain;
+	for (at = &all->by_who[s->who.id % SESSION_WHO]; *at != s;)
+		at = &(*at)->same;
+	*at = s->same;
 	all->n--;
 	metrics_move(s->srv->m.sessions, -1);
 	free(s);

@@ -23,6 +23,7 @@ struct id_set {
 struct session {
 	struct server *srv;
 	struct session *chain;  /* same bucket of the index */
+	struct session *same;   /* same bucket of the principals */
 	struct conn *conn;      /* NULL: not connected */
 	struct conn *leaving;   /* closed, but submits of it are not completed */
 	struct conn *waiting;   /* its CONNACK waits for `leaving` */
@@ -35,7 +36,7 @@ struct session {
 	sb_device speaks_for;     /* the device whose session this is; 0: none */
 	struct sub *retained_sub; /* with the next two: progress of retained_pump() */
 	uint64_t retained_seen, retained_end;
-	uint32_t n_subs, n_retained_due;
+	uint32_t n_subs, sub_bytes, n_retained_due;
 	uint32_t expiry_s;            /* 0: ends with the connection */
 	uint32_t expires_at, will_at; /* ticks; 0: not */
 	uint32_t will_delay_s;
@@ -46,9 +47,12 @@ struct session {
 	char id[];
 };
 
+#define SESSION_WHO 4096
+
 struct sessions {
 	struct session **buckets;
-	uint32_t n, cap; /* cap: a power of two */
+	struct session *by_who[SESSION_WHO]; /* by their principal */
+	uint32_t n, cap;                     /* cap: a power of two */
 	uint64_t seed;
 };
 
@@ -56,6 +60,8 @@ int sessions_init(struct sessions *all, uint64_t seed);
 void sessions_fini(struct sessions *all); /* frees every session; connections are gone */
 
 struct session *session_find(const struct server *srv, struct sb_str id);
+/* How many sessions this principal has. */
+uint32_t sessions_of(const struct server *srv, const struct sb_principal *who);
 /* NULL without memory. */
 struct session *session_new(struct server *srv, struct sb_str id, const struct sb_principal *who);
 /* Forgets subscriptions, queues and identifiers; keeps who it belongs to. */

@@ -58,7 +58,9 @@ static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t iden
 		return REASON_BAD_FILTER;
 	if (acl_subscribe(s, rq->filter))
 		return REASON_NOT_AUTHORIZED;
-	if (s->n_subs >= srv->config.max_subscriptions &&
+	if ((s->n_subs >= srv->config.max_subscriptions ||
+	     s->sub_bytes + trie_cost(rq->group, rq->filter) >
+	             srv->config.max_subscription_bytes) &&
 	    !trie_find(&srv->subs, s, rq->group, rq->filter))
 		return REASON_QUOTA;
 	int r = trie_add(&srv->subs, s, rq->group, rq->filter, &sub);

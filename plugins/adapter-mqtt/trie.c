@@ -144,9 +144,22 @@ int trie_add(struct trie *t, struct session *s, struct sb_str group, struct sb_s
 		sub->next->prev = sub;
 	s->subs = sub;
 	s->n_subs++;
+	sub->cost = trie_cost(group, filter);
+	s->sub_bytes += sub->cost;
 	t->n++;
 	*out = sub;
 	return 1;
+}
+
+uint32_t trie_cost(struct sb_str group, struct sb_str filter)
+{
+	uint32_t levels = 1;
+
+	for (size_t i = 0; i < filter.n; i++)
+		levels += filter.p[i] == '/';
+	return (uint32_t)(sizeof(struct sub) + sizeof(struct sub_set) + sizeof(struct share) +
+	                  levels * (sizeof(struct tree_node) + sizeof(void *)) + filter.n +
+	                  group.n);
 }
 
 struct sub *trie_find(const struct trie *t, const struct session *s, struct sb_str group,
@@ -177,6 +190,7 @@ void trie_remove(struct trie *t, struct sub *sub)
 	if (s->retained_sub == sub)
 		s->retained_sub = NULL;
 	s->n_subs--;
+	s->sub_bytes -= sub->cost;
 	t->n--;
 	free(sub);
 	if (!list->n)

@@ -19,6 +19,7 @@ struct sub { /* one session, one filter */
 	struct sub_list *list;
 	struct sub *next, *prev; /* of the session */
 	uint32_t at;             /* place in the list */
+	uint32_t cost;           /* bytes charged to the session */
 	uint32_t identifier;     /* 0: none */
 	uint8_t qos;
 	bool no_local, as_published, shared;
@@ -47,6 +48,8 @@ struct trie {
 
 int trie_init(struct trie *t, uint64_t seed);
 void trie_fini(struct trie *t); /* all subscriptions have been removed */
+/* What a subscription to this filter is charged. */
+uint32_t trie_cost(struct sb_str group, struct sb_str filter);
 /* 1: new. 0: there was one, *out is it. -ENOMEM. An empty group: not shared. */
 int trie_add(struct trie *t, struct session *s, struct sb_str group, struct sb_str filter,
              struct sub **out);
