@@ -103,6 +103,16 @@ static bool is_list(const json_t *schema)
 	return schema && json_object_get(schema, "type") && schema_allows(schema, "array");
 }
 
+/* "[::1]:1883" begins like one. */
+static bool is_json_list(const char *text)
+{
+	json_t *v = text[0] == '[' ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	bool is_list = json_is_array(v);
+
+	json_decref(v);
+	return is_list;
+}
+
 static void unknown_key(struct reading *rd, const struct conf_entry *e)
 {
 	char text[512] = "not known here; known are: enabled";
@@ -134,7 +144,7 @@ static int take_entry(struct reading *rd, const struct conf_entry *e)
 		return 0;
 	}
 	json_t *have = json_object_get(rd->doc, e->key);
-	bool as_list = is_list(own) && e->value[0] != '[';
+	bool as_list = is_list(own) && !is_json_list(e->value);
 	json_t *v = convert(as_list ? json_object_get(own, "items") : own, e->value);
 	if (!v) {
 		complain(rd, e, type_text(as_list ? json_object_get(own, "items") : own));

@@ -95,7 +95,9 @@ static void one_value_of_a_list_is_a_list(void **state)
 {
 	const struct fixture *f = *state;
 	set(f, "x.listen=127.0.0.1:0");
-	assert_reads(f, "{\"flag\":false,\"listen\":[\"127.0.0.1:0\"],\"wait\":\"2s\"}");
+	set(f, "x.listen=[::1]:0"); /* an address, though it begins like JSON */
+	assert_reads(f,
+	             "{\"flag\":false,\"listen\":[\"127.0.0.1:0\",\"[::1]:0\"],\"wait\":\"2s\"}");
 }
 
 static void wrong_values_are_refused(void **state)
