@@ -146,6 +146,7 @@ static int32_t unreadable(struct producer *p, struct device *dev, const struct s
 	if (!text[0])
 		text = sb_strerror(r);
 	registry_quarantine(p->ingest->config.registry, dev, in->subject, in->payload, text);
+	admit_spend(p, dev); /* nonsense is no cheaper for us, so the limit holds for it too */
 	state_count(&p->counters.quarantined, 1);
 	return fault(p, r, why, text);
 }
