@@ -259,6 +259,10 @@ static void a_full_disk_refuses_and_forgets_nothing(void **state)
 	}
 	assert_int_equal(r, -ENOSPC);
 	assert_int_equal(put("small", "x", ANY, NULL), -ENOSPC);
+	fake_disk_room(0);
+	restart();
+	assert_int_equal(get("before", &got), 0);
+	assert_int_equal(put("small", "x", ANY, NULL), -ENOSPC);
 	fake_disk_room(INT64_MAX);
 	assert_int_equal(in.host.health, SB_HEALTH_DEGRADED);
 	assert_int_equal(get("before", &got), 0);
