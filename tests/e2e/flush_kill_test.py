@@ -1,5 +1,6 @@
-"""Values go to blocks every second and journal files are small, so that each kill finds a flush, a checkpoint or the
-recycling of a segment under way. FLUSH_KILL_SECONDS=60 FLUSH_KILL_DEVICES=1000 for more."""
+"""SIGKILL, and each third time SIGTERM, under load. Values go to blocks every second and journal files are small, so
+that it comes in the middle of a flush, a checkpoint or the recycling of a segment. FLUSH_KILL_SECONDS=60
+FLUSH_KILL_DEVICES=1000 FLUSH_KILL_RATE=5000 for more."""
 import os
 import pathlib
 import random
@@ -26,7 +27,10 @@ def kill_again_and_again(p, until):
     times = 0
     while time.monotonic() < until:
         time.sleep(1.2 + 1.2 * chance.random())
-        p.kill()
+        if times % 3 == 2:
+            assert p.stop() == 0, "while devices send"
+        else:
+            p.kill()
         p.start()
         times += 1
     return times
@@ -43,7 +47,7 @@ def test_kills_while_values_go_to_blocks_lose_nothing():
             times = kill_again_and_again(p, time.monotonic() + SECONDS)
             out, _ = fleet.communicate(timeout=SECONDS + 60)
             print("# " + out.strip().replace("\n", "\n# "))
-            print(f"# {times} kills, {blocks(p)} blocks")
+            print(f"# {times} times, {blocks(p)} blocks")
             assert fleet.returncode == 0, "not everything was acknowledged"
             assert blocks(p) > 0
             assert verify(p, oracle) == 0
