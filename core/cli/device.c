@@ -100,6 +100,12 @@ static void line_time(const char *label, const json_t *ms, const char *none)
 	       json_is_number(ms) ? show_stamp(text, sizeof(text), json_number_value(ms)) : none);
 }
 
+static void line_seconds(const char *label, const json_t *ms)
+{
+	if (json_is_number(ms))
+		printf("  %-12s %.3g s\n", label, json_number_value(ms) / 1000);
+}
+
 static void show_facts(const json_t *detail)
 {
 	const json_t *d = at(detail, "device");
@@ -119,9 +125,9 @@ static void show_facts(const json_t *detail)
 	line_time("session", at(d, "session_since"), "none");
 	line_time("seen", at(d, "seen"), "never");
 	line_time("data", at(d, "data"), "never");
-	line_value("interval ms", at(d, "interval"));
+	line_seconds("interval", at(d, "interval"));
 	line_value("fresh", at(d, "fresh"));
-	line_value("clock ms", at(detail, "clock_offset"));
+	line_seconds("clock off by", at(detail, "clock_offset"));
 	line_value("credential", at(detail, "credential"));
 }
 

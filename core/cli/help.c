@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 
@@ -45,20 +46,31 @@ void help_command(const struct command *command)
 	print_options(help_global_options());
 }
 
-int help_suggest(const char *word)
+/* Prints the commands whose first n letters are these; false: there are none. */
+static bool print_commands(FILE *out, const char *head, const char *letters, size_t n)
 {
-	size_t n = strlen(word);
 	const struct command *c;
 	bool any = false;
 
-	fprintf(stderr, "signalbox: there is no command '%s'\n", word);
 	for (size_t at = 0; (c = commands_at(at)); at++)
-		if (strncmp(c->words, word, n < 2 ? n : 2) == 0) {
-			fprintf(stderr, "%s signalbox %s %s\n", any ? "          " : "did you mean",
-			        c->words, c->args);
+		if (strncmp(c->words, letters, n) == 0) {
+			(void)fprintf(out, "%s  signalbox %s%s%s\n", any ? "" : head, c->words,
+			              *c->args ? " " : "", c->args);
 			any = true;
 		}
-	if (!any)
+	return any;
+}
+
+int help_suggest(const char *word)
+{
+	char group[64];
+	int n = snprintf(group, sizeof(group), "%s ", word);
+
+	if (n > 0 && n < (int)sizeof(group) &&
+	    print_commands(stderr, "signalbox: which of these?\n", group, (size_t)n))
+		return CLI_USAGE;
+	fprintf(stderr, "signalbox: there is no command '%s'\n", word);
+	if (!print_commands(stderr, "did you mean\n", word, MIN(strlen(word), (size_t)2)))
 		fputs("try: signalbox help\n", stderr);
 	return CLI_USAGE;
 }
@@ -66,19 +78,57 @@ int help_suggest(const char *word)
 static int help_run(struct cli *cli)
 {
 	const struct command *c;
-	size_t n = cli->n_args ? strlen(cli->args[0]) : 0;
+	char words[64];
+	int n = snprintf(words, sizeof(words), "%s%s%s", cli->n_args ? cli->args[0] : "",
+	                 cli->n_args > 1 ? " " : "", cli->n_args > 1 ? cli->args[1] : "");
 
-	for (size_t at = 0; n && (c = commands_at(at)); at++)
-		if (strncmp(c->words, cli->args[0], n) == 0 &&
-		    (cli->n_args == 1 ||
-		     (c->words[n] == ' ' && strcmp(c->words + n + 1, cli->args[1]) == 0))) {
+	if (cli->n_args == 0) {
+		help_all();
+		return CLI_OK;
+	}
+	for (size_t at = 0; (c = commands_at(at)); at++)
+		if (strcmp(c->words, words) == 0) {
 			help_command(c);
 			return CLI_OK;
 		}
-	if (n)
-		return help_suggest(cli->args[0]);
-	help_all();
-	return CLI_OK;
+	if (n > 0 && n + 1 < (int)sizeof(words)) {
+		words[n] = ' ';
+		if (print_commands(stdout, "", words, (size_t)n + 1))
+			return CLI_OK;
+	}
+	return help_suggest(cli->args[0]);
+}
+
+/* ---- completion: first words, the words of a group, the options of a command */
+
+static bool is_first_of(const struct command *c, size_t at)
+{
+	const struct command *before = at ? commands_at(at - 1) : NULL;
+	size_t n = strcspn(c->words, " ");
+
+	return !before || strncmp(before->words, c->words, n) != 0 ||
+	       before->words[n] != c->words[n];
+}
+
+static void complete_group(const struct command *first, size_t at)
+{
+	size_t n = strcspn(first->words, " ") + 1;
+	const struct command *c;
+
+	printf("\t\"%.*s\") words=\"", (int)n - 1, first->words);
+	for (; (c = commands_at(at)) && strncmp(c->words, first->words, n) == 0; at++)
+		printf("%s ", c->words + n);
+	fputs("\" ;;\n", stdout);
+}
+
+static void complete_options(const struct command *c)
+{
+	printf("\t\"%s\"*) words=\"", c->words);
+	for (const struct cli_option *o = c->options; o && o->name; o++)
+		printf("--%s ", o->name);
+	for (const struct cli_option *o = help_global_options(); o->name; o++)
+		printf("--%s ", o->name);
+	fputs("\" ;;\n", stdout);
 }
 
 static int help_completion(struct cli *cli)
@@ -91,15 +141,15 @@ static int help_completion(struct cli *cli)
 	      "\tlocal line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" words\n"
 	      "\tcase \"$line\" in\n",
 	      stdout);
-	for (size_t at = 0; (c = commands_at(at)); at++) {
-		printf("\t\"%s\"*) words=\"", c->words);
-		for (const struct cli_option *o = c->options; o && o->name; o++)
-			printf("--%s ", o->name);
-		fputs("--json --url --token --data --help\" ;;\n", stdout);
-	}
+	for (size_t at = 0; (c = commands_at(at)); at++)
+		if (is_first_of(c, at) && strchr(c->words, ' '))
+			complete_group(c, at);
+	for (size_t at = 0; (c = commands_at(at)); at++)
+		complete_options(c);
 	fputs("\t*) words=\"", stdout);
 	for (size_t at = 0; (c = commands_at(at)); at++)
-		printf("%s ", c->words);
+		if (is_first_of(c, at))
+			printf("%.*s ", (int)strcspn(c->words, " "), c->words);
 	fputs("\" ;;\n\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
 	      "}\ncomplete -F _signalbox signalbox\n",

@@ -284,6 +284,13 @@ static int link_refusal(const json_t *refusal, struct link_error *error)
 	const char *remedy = json_string_value(json_object_get(data, "remedy"));
 	const char *text = json_string_value(json_object_get(refusal, "message"));
 
+	/* What is not there is said by the remedy alone. */
+	if (remedy && name && strcmp(name, "not_found") == 0) {
+		text = remedy;
+		remedy = NULL;
+		field = field && strchr(field + 1, '/') ? field : NULL;
+	}
+	field = field && *field == '/' ? field + 1 : field;
 	client_error(error, 0, name ? name : "internal_error", "%s%s%s%s%s%s",
 	             text ? text : "refused", field ? " (" : "", field ? field : "",
 	             field ? ")" : "", remedy ? "; " : "", remedy ? remedy : "");

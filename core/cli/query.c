@@ -98,9 +98,10 @@ static void table_series(const json_t *s)
 	char unit[100];
 	struct show t;
 
-	printf("%s %s %s\n", show_text(device, sizeof(device), json_object_get(s, "device")),
-	       show_text(name, sizeof(name), json_object_get(s, "name")),
-	       show_text(unit, sizeof(unit), json_object_get(s, "unit")));
+	show_text(unit, sizeof(unit), json_object_get(s, "unit"));
+	printf("%s/%s%s%s\n", show_text(device, sizeof(device), json_object_get(s, "device")),
+	       show_text(name, sizeof(name), json_object_get(s, "name")), *unit ? " in " : "",
+	       unit);
 	show_begin(&t, points ? "TIME VALUE QUALITY FLAGS" : "TIME COUNT MIN MAX MEAN FIRST LAST");
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
