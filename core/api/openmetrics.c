@@ -195,7 +195,8 @@ static void escape(const char *text, char *out, size_t cap)
 void openmetrics_text(struct api *api, struct buffer *out)
 {
 	struct metrics m = metrics_collect(api);
-	char number[33], label[2 * sizeof(m.all->help)];
+	char number[33];
+	char label[2 * sizeof(m.all->help)];
 
 	for (size_t i = 0; i < m.n; i++) {
 		const struct metric *one = &m.all[i];

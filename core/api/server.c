@@ -297,7 +297,7 @@ struct api *api_free(struct api *api)
 
 int api_start(struct api *api, char *address, size_t cap)
 {
-	int port;
+	int port = 0;
 	int r = listen_parse(api, &port);
 
 	if (r == 0)

@@ -24,7 +24,6 @@ struct token_claims {
  * -EACCES if others than the owner may read a key. */
 int token_keys_open(struct token_keys **out, const char *data_dir, bool make);
 struct token_keys *token_keys_free(struct token_keys *keys);
-size_t token_keys_count(const struct token_keys *keys);
 
 /* Signs with the newest key. -ENOSPC if cap is too small (TOKEN_MAX is enough). */
 int token_sign(const struct token_keys *keys, const struct token_claims *claims, char *out,

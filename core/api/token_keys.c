@@ -185,11 +185,6 @@ struct token_keys *token_keys_free(struct token_keys *keys)
 	return NULL;
 }
 
-size_t token_keys_count(const struct token_keys *keys)
-{
-	return keys->n;
-}
-
 const struct token_key *token_keys_newest(const struct token_keys *keys)
 {
 	const struct token_key *newest = &keys->keys[0];

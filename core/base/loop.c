@@ -249,8 +249,3 @@ bool loop_is_here(const struct loop *loop)
 	return pthread_equal(atomic_load_explicit(&loop->thread, memory_order_relaxed),
 	                     pthread_self());
 }
-
-const char *loop_name(const struct loop *loop)
-{
-	return loop->name;
-}

@@ -59,4 +59,3 @@ int loop_post(struct loop *loop, loop_task_fn fn, void *ud);
 int64_t loop_now(const struct loop *loop);     /* monotonic, of this turn's start */
 int64_t loop_now_utc(const struct loop *loop); /* the same moment */
 bool loop_is_here(const struct loop *loop);    /* is the caller the loop's thread? */
-const char *loop_name(const struct loop *loop);

@@ -43,7 +43,7 @@ static int calendar(const char *text, double *ms)
 
 int when_parse(const char *text, double *ms)
 {
-	double now_ms = (double)(clock_utc() / NS_PER_MS);
+	double now_ms = (double)clock_utc() / NS_PER_MS;
 	double ago_ms;
 	char *end;
 

@@ -188,11 +188,6 @@ int host_provide(struct host *host, const char *id, const void *table)
 	return 0;
 }
 
-const void *host_service(const struct host *host, const char *id)
-{
-	return service_find(host, id);
-}
-
 uint32_t host_slot(struct host *host)
 {
 	return host->n_slots < MAX_SLOTS ? host->n_slots++ : MAX_SLOTS;
@@ -388,16 +383,6 @@ size_t host_ready_text(struct host *host, char *buf, size_t cap)
 void host_describe(struct host *host, struct wire *out)
 {
 	describe_write(host, out);
-}
-
-uint64_t *host_counter(struct host *host, struct instance *in, const char *name, const char *help)
-{
-	return metrics_cell(host->metrics, in, name, help, false);
-}
-
-int64_t *host_gauge(struct host *host, struct instance *in, const char *name, const char *help)
-{
-	return metrics_cell(host->metrics, in, name, help, true);
 }
 
 void host_metrics(struct host *host, host_metric_fn fn, void *ud)

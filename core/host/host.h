@@ -30,7 +30,6 @@ struct host *host_free(struct host *host);
 
 /* Before host_load(): a service id and its table, which lives as long as the host. */
 int host_provide(struct host *host, const char *id, const void *table);
-const void *host_service(const struct host *host, const char *id); /* NULL if there is none */
 uint32_t host_slot(struct host *host); /* a new slot for instance_get/set */
 
 /* Services that keep state per instance. All members optional; ud is the first argument. */
@@ -72,9 +71,7 @@ size_t host_ready_text(struct host *host, char *buf, size_t cap);
 /* Plugins, instances, states, health, refusals, counters: the answer of plugin.list. Any thread. */
 void host_describe(struct host *host, struct wire *out);
 
-/* ---- metrics: cells of the host itself and of plugins; any thread reads */
-uint64_t *host_counter(struct host *host, struct instance *in, const char *name, const char *help);
-int64_t *host_gauge(struct host *host, struct instance *in, const char *name, const char *help);
+/* ---- metrics of the host itself and of plugins; any thread reads */
 typedef void (*host_metric_fn)(void *ud, const char *instance, const char *name, const char *kind,
                                const char *help, double value);
 void host_metrics(struct host *host, host_metric_fn fn, void *ud);

@@ -20,11 +20,6 @@ struct instance *instance_of(struct sb_host *handle)
 	return in;
 }
 
-struct host *instance_host(const struct instance *in)
-{
-	return in->host;
-}
-
 struct sb_host *instance_handle(struct instance *in)
 {
 	return (void *)in;
@@ -33,11 +28,6 @@ struct sb_host *instance_handle(struct instance *in)
 const char *instance_name(const struct instance *in)
 {
 	return in->name;
-}
-
-const struct sb_descriptor *instance_descriptor(const struct instance *in)
-{
-	return in->descriptor;
 }
 
 void *instance_self(const struct instance *in)
@@ -57,11 +47,6 @@ const void *instance_ext(const struct instance *in, const char *id)
 struct loop *instance_loop(const struct instance *in)
 {
 	return in->worker->loop;
-}
-
-struct streams *instance_streams(const struct instance *in)
-{
-	return worker_streams(in->worker);
 }
 
 enum instance_state instance_state(const struct instance *in)

@@ -6,10 +6,8 @@
 
 #include <signalbox/plugin.h>
 
-struct host;
 struct instance;
 struct loop;
-struct streams;
 
 enum instance_state {
 	INSTANCE_CREATED,
@@ -23,14 +21,11 @@ enum instance_state {
 
 /* The instance behind a handle a plugin gave; checks its tag. */
 struct instance *instance_of(struct sb_host *handle);
-struct host *instance_host(const struct instance *in);
 struct sb_host *instance_handle(struct instance *in);
 const char *instance_name(const struct instance *in); /* "mqtt", "modbus boiler" */
-const struct sb_descriptor *instance_descriptor(const struct instance *in);
 void *instance_self(const struct instance *in);
 const void *instance_ext(const struct instance *in, const char *id); /* table or NULL; any thread */
 struct loop *instance_loop(const struct instance *in);
-struct streams *instance_streams(const struct instance *in);
 enum instance_state instance_state(const struct instance *in);
 
 /* Run fn on the instance's thread; as loop_post(). */

@@ -37,7 +37,8 @@ void admit_refuse(struct ingest *ingest, struct device *dev, uint64_t n, int kin
 
 void admit_refuse_series(struct ingest *ingest, struct device *dev, struct sb_str name, int r)
 {
-	char shown[64], reason[160];
+	char shown[64];
+	char reason[160];
 	if (!is_time_to_explain(ingest, dev, r)) {
 		registry_fate(ingest->config.registry, dev, FATE_refused, 1, NULL);
 		return;

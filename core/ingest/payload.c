@@ -105,7 +105,8 @@ static int decode(struct producer *p, struct sb_decode *d)
 		snprintf(d->why, sizeof(d->why), "no codec reads this");
 		return SB_E_MALFORMED;
 	}
-	uint32_t points = FIRST_POINTS, blob = FIRST_BLOB;
+	uint32_t points = FIRST_POINTS;
+	uint32_t blob = FIRST_BLOB;
 	for (;;) {
 		if (!scratch_room(p, points, blob))
 			return -ENOMEM;

@@ -44,7 +44,8 @@ static void reject(struct work *w, uint32_t n, int r)
 /* ---- points */
 static int check_blob(const struct sb_batch *b, const struct sb_point *pt)
 {
-	uint32_t off = pt->v.blob.off, len = pt->v.blob.len;
+	uint32_t off = pt->v.blob.off;
+	uint32_t len = pt->v.blob.len;
 	if (off > b->blob_len || len > b->blob_len - off || len > ROW_TEXT_MAX)
 		return SB_E_RANGE;
 	if (pt->type == SB_T_STR && !text_is_utf8(sb_str_of((const char *)b->blob + off, len)))

@@ -114,7 +114,9 @@ static void fix_unknown(struct sb_point *points, uint32_t n, int64_t stamp)
 int64_t stamp_message(struct device *dev, struct state_device *own, int64_t rx_ns,
                       struct sb_point *points, uint32_t n)
 {
-	int64_t good = INT64_MIN, wrong = INT64_MIN, newest = INT64_MIN;
+	int64_t good = INT64_MIN;
+	int64_t wrong = INT64_MIN;
+	int64_t newest = INT64_MIN;
 	bool unknown = false, has_wrong = false, live = true;
 	for (uint32_t i = 0; i < n; i++) {
 		int64_t ts = points[i].ts_ns;

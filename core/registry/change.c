@@ -68,7 +68,7 @@ static struct sb_str keep(char **to, struct sb_str s)
 {
 	struct sb_str kept = { s.p ? *to : NULL, s.n };
 
-	if (s.n)
+	if (s.p)
 		memcpy(*to, s.p, s.n);
 	*to += s.n;
 	return kept;

@@ -133,7 +133,7 @@ int device_list_call(struct call *c)
 		r = call_fault(c, live_new_subscription(c->session, LIVE_LIST, &l.sub), "/live");
 	if (r)
 		return r;
-	l.retired = text.n && memmem(text.p, text.n, "state:", 6);
+	l.retired = text.p && memmem(text.p, text.n, "state:", 6);
 	if (l.sub)
 		query_parse(&l.sub->query, text.p ? text : SB_STR(""));
 	wire_map(&c->result);
