@@ -1,5 +1,7 @@
 /* The platform put together: which part starts after which, and ends before which. */
 #pragma once
+#include <stdbool.h>
+
 #include "settings.h"
 
 struct api;
@@ -34,6 +36,7 @@ struct app {
 	struct ingest *ingest;
 	struct api *api;
 	char first_password[33];
+	bool is_loaded; /* all that is stored was read, so that saving cannot overwrite it */
 };
 
 #define APP_NULL ((struct app){ .lock_fd = -1 })

@@ -111,6 +111,7 @@ static int storage_start(struct app *app)
 		if (r < 0)
 			return r;
 	}
+	app->is_loaded = true;
 	journal_checkpoint(app->journal, replay.in_blocks);
 	log_info("journal replayed: %llu records in %lld ms", (unsigned long long)replay.records,
 	         (long long)((clock_mono() - begin) / NS_PER_MS));
@@ -276,8 +277,10 @@ static void stop(struct app *app)
 	host_stop(app->host, "sb.codec/1", deadline);
 	journal_stop(app->journal);
 	series_db_stop(app->series);
-	(void)registry_save(app->registry);
-	(void)catalog_save(app->catalog, app->docs);
+	if (app->is_loaded) {
+		(void)registry_save(app->registry);
+		(void)catalog_save(app->catalog, app->docs);
+	}
 	host_stop(app->host, NULL, deadline);
 	log_info("stopped");
 }

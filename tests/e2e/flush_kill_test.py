@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -75,6 +76,30 @@ def test_a_lost_journal_costs_nothing_that_comes_later():
         p.start()
         values = [value for _, value, *_ in p.points("d1", "a")["a"]]
         assert values[-1] == 77 and len(values) == 6, values
+
+
+def accepted(p, device):
+    return p.call("device.get", id=device)["device"]["device"]["fates"]["accepted"]["count"]
+
+
+def test_a_start_that_fails_overwrites_nothing_it_did_not_read():
+    with Platform() as p:
+        for device in ["d1", "d2"]:
+            assert mosquitto_pub(p, f"devices/{device}/telemetry", '{"a":1}', "-q", "1").returncode == 0
+        assert p.stop() == 0
+        db = sqlite3.connect(p.data / "registry.db")
+        where = "WHERE space='device' AND CAST(key AS TEXT)='d2'"
+        good = db.execute(f"SELECT value FROM doc {where}").fetchone()[0]
+        db.execute(f"UPDATE doc SET value=x'01' {where}")
+        db.commit()
+        db.close()
+        assert subprocess.run(p.command(), capture_output=True, timeout=30).returncode != 0
+        db = sqlite3.connect(p.data / "registry.db")
+        db.execute(f"UPDATE doc SET value=? {where}", [good])
+        db.commit()
+        db.close()
+        p.start()
+        assert [accepted(p, device) for device in ["d1", "d2"]] == [1, 1]
 
 
 if __name__ == "__main__":
