@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/help.h"
+#include "cli/show.h"
 
 static const struct {
 	const char *name;
@@ -86,6 +87,19 @@ int cli_call(struct cli *cli, const char *method, json_t *params, json_t **resul
 	}
 	return link_call(cli->link, method, params, result, &error) == 0 ? CLI_OK
 	                                                                 : cli_refusal(&error);
+}
+
+int cli_change(struct cli *cli, const char *method, json_t *params, const char *done)
+{
+	json_t *answer = NULL;
+	int r = cli_call(cli, method, params, &answer);
+
+	if (r == CLI_OK && cli->json)
+		show_json(answer);
+	else if (r == CLI_OK)
+		printf("%s%s\n", cli_option(cli, "dry-run", 0) ? "would be " : "", done);
+	json_decref(answer);
+	return r;
 }
 
 /* ---- arguments */

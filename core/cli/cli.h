@@ -58,6 +58,8 @@ const char *cli_option(const struct cli *cli, const char *name, int index);
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* CLI_OK and a new reference, or an exit code after the reason was printed. Takes params. */
 int cli_call(struct cli *cli, const char *method, json_t *params, json_t **result);
+/* The same for what changes something: prints the answer, or what was done. Takes params. */
+int cli_change(struct cli *cli, const char *method, json_t *params, const char *done);
 int cli_connect(struct cli *cli);
 /* Prints error and turns it into an exit code. */
 int cli_refusal(const struct link_error *error);

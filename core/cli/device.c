@@ -251,19 +251,6 @@ static json_t *edit_params(const struct cli *cli)
 	return params;
 }
 
-static int change(struct cli *cli, const char *method, json_t *params, const char *done)
-{
-	json_t *answer = NULL;
-	int r = cli_call(cli, method, params, &answer);
-
-	if (r == CLI_OK && cli->json)
-		show_json(answer);
-	else if (r == CLI_OK)
-		printf("%s%s\n", cli_option(cli, "dry-run", 0) ? "would be " : "", done);
-	json_decref(answer);
-	return r;
-}
-
 static int device_approve(struct cli *cli)
 {
 	json_t *ids = json_array();
@@ -276,17 +263,17 @@ static int device_approve(struct cli *cli)
 	if (cli_option(cli, "dry-run", 0))
 		json_object_set_new(params, "dry_run", json_true());
 	snprintf(done, sizeof(done), "%d approved", cli->n_args);
-	return change(cli, "device.approve", params, done);
+	return cli_change(cli, "device.approve", params, done);
 }
 
 static int device_create(struct cli *cli)
 {
-	return change(cli, "device.create", edit_params(cli), "created");
+	return cli_change(cli, "device.create", edit_params(cli), "created");
 }
 
 static int device_update(struct cli *cli)
 {
-	return change(cli, "device.update", edit_params(cli), "updated");
+	return cli_change(cli, "device.update", edit_params(cli), "updated");
 }
 
 static int device_suspend(struct cli *cli)
@@ -294,12 +281,12 @@ static int device_suspend(struct cli *cli)
 	json_t *params = edit_params(cli);
 
 	json_object_set_new(params, "state", json_string("suspended"));
-	return change(cli, "device.update", params, "suspended");
+	return cli_change(cli, "device.update", params, "suspended");
 }
 
 static int device_remove(struct cli *cli)
 {
-	return change(cli, "device.remove", edit_params(cli), "retired; its history stays");
+	return cli_change(cli, "device.remove", edit_params(cli), "retired; its history stays");
 }
 
 static const struct cli_option remove_options[] = {

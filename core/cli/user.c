@@ -33,19 +33,6 @@ static int user_list(struct cli *cli)
 	return r;
 }
 
-static int change(struct cli *cli, const char *method, json_t *params, const char *done)
-{
-	json_t *answer = NULL;
-	int r = cli_call(cli, method, params, &answer);
-
-	if (r == CLI_OK && cli->json)
-		show_json(answer);
-	else if (r == CLI_OK)
-		puts(done);
-	json_decref(answer);
-	return r;
-}
-
 static const struct cli_option user_options[] = {
 	{ "role", "ROLE", "viewer, operator or admin" },
 	{ "ask-password", NULL, "asks for a password, or reads a line of standard input" },
@@ -66,10 +53,10 @@ static int user_create(struct cli *cli)
 	else if (prompt_secret("password", password, sizeof(password)) < 0)
 		return cli_usage(cli, "no password was given");
 	snprintf(done, sizeof(done), ask ? "created" : "created; first password: %s", password);
-	return change(cli, "user.create",
-	              json_pack("{s:s, s:s, s:s}", "name", cli->args[0], "password", password,
-	                        "role", role ? role : "viewer"),
-	              done);
+	return cli_change(cli, "user.create",
+	                  json_pack("{s:s, s:s, s:s}", "name", cli->args[0], "password", password,
+	                            "role", role ? role : "viewer"),
+	                  done);
 }
 
 static int user_update(struct cli *cli)
@@ -86,7 +73,7 @@ static int user_update(struct cli *cli)
 	if (cli_option(cli, "ask-password", 0) &&
 	    prompt_secret("password", password, sizeof(password)) == 0)
 		json_object_set_new(params, "password", json_string(password));
-	return change(cli, "user.update", params, "updated");
+	return cli_change(cli, "user.update", params, "updated");
 }
 
 static int user_reset(struct cli *cli)
@@ -96,13 +83,14 @@ static int user_reset(struct cli *cli)
 
 	prompt_random(password);
 	snprintf(done, sizeof(done), "new one-time password: %s", password);
-	return change(cli, "user.update",
-	              json_pack("{s:s, s:s}", "name", cli->args[0], "password", password), done);
+	return cli_change(cli, "user.update",
+	                  json_pack("{s:s, s:s}", "name", cli->args[0], "password", password),
+	                  done);
 }
 
 static int user_remove(struct cli *cli)
 {
-	return change(cli, "user.remove", json_pack("{s:s}", "name", cli->args[0]), "removed");
+	return cli_change(cli, "user.remove", json_pack("{s:s}", "name", cli->args[0]), "removed");
 }
 
 static int user_password(struct cli *cli)
@@ -113,8 +101,8 @@ static int user_password(struct cli *cli)
 	if (prompt_secret("present password", old, sizeof(old)) < 0 ||
 	    prompt_secret("new password", fresh, sizeof(fresh)) < 0)
 		return cli_usage(cli, "no password was given");
-	return change(cli, "user.password", json_pack("{s:s, s:s}", "old", old, "new", fresh),
-	              "changed; other tokens of yours have ended, log in again");
+	return cli_change(cli, "user.password", json_pack("{s:s, s:s}", "old", old, "new", fresh),
+	                  "changed; other tokens of yours have ended, log in again");
 }
 
 const struct command user_commands[] = {
