@@ -49,18 +49,6 @@ int64_t describe_ms_to_ns(double ms)
 	return llround(ms * 1000.0) * NS_PER_US;
 }
 
-static void give_text(struct wire *w, const char *key, const char *text)
-{
-	wire_key(w, key);
-	wire_text(w, text);
-}
-
-static void give_u64(struct wire *w, const char *key, uint64_t v)
-{
-	wire_key(w, key);
-	wire_u64(w, v);
-}
-
 /* ---- values */
 
 void describe_point_value(struct wire *w, const struct series_point *p)
@@ -130,7 +118,7 @@ static void latest_give(struct wire *w, const struct series_latest *l)
 	describe_time(w, "rx", l->rx_ns);
 	wire_key(w, "value");
 	describe_point_value(w, &p);
-	give_u64(w, "quality", l->quality);
+	wire_key_u64(w, "quality", l->quality);
 	if (l->flags) {
 		wire_key(w, "flags");
 		wire_array(w);
@@ -152,8 +140,8 @@ void describe_series(struct wire *w, struct api *api, const struct series *s)
 	wire_str(w, s->name);
 	wire_key(w, "unit");
 	wire_str(w, s->unit);
-	give_text(w, "type",
-	          latest.type < ARRAY_LEN(type_names) ? type_names[latest.type] : "none");
+	wire_key_text(w, "type",
+	              latest.type < ARRAY_LEN(type_names) ? type_names[latest.type] : "none");
 	if (latest.type != SB_T_NULL) {
 		wire_key(w, "latest");
 		latest_give(w, &latest);
@@ -172,14 +160,14 @@ void describe_latest_point(struct wire *w, struct api *api, const struct device 
 	struct series_point p = point_of(&latest);
 
 	wire_map(w);
-	give_text(w, "device", dev->id);
+	wire_key_text(w, "device", dev->id);
 	wire_key(w, "series");
 	wire_str(w, s->name);
 	describe_time(w, "ts", latest.ts_ns);
 	wire_key(w, "value");
 	describe_point_value(w, &p);
 	if (latest.quality)
-		give_u64(w, "quality", latest.quality);
+		wire_key_u64(w, "quality", latest.quality);
 	if (s->unit.n) {
 		wire_key(w, "unit");
 		wire_str(w, s->unit);
@@ -197,9 +185,9 @@ static void fates_give(struct wire *w, const struct device *dev)
 
 		wire_key(w, device_fate_names[i]);
 		wire_map(w);
-		give_u64(w, "count", dev->fates[i]);
+		wire_key_u64(w, "count", dev->fates[i]);
 		if (why->at_ns) {
-			give_text(w, "reason", why->text);
+			wire_key_text(w, "reason", why->text);
 			describe_time(w, "at", why->at_ns);
 		}
 		wire_map_end(w);
@@ -230,13 +218,13 @@ static void device_give(struct wire *w, struct device *dev)
 	int fresh = device_fresh(dev, clock_utc());
 
 	wire_map(w);
-	give_text(w, "id", dev->id);
-	give_u64(w, "no", dev->no);
-	give_u64(w, "rev", dev->rev);
-	give_text(w, "state", device_admin_names[dev->admin]);
-	give_text(w, "name", dev->name);
-	give_text(w, "model", dev->model);
-	give_text(w, "site", dev->site);
+	wire_key_text(w, "id", dev->id);
+	wire_key_u64(w, "no", dev->no);
+	wire_key_u64(w, "rev", dev->rev);
+	wire_key_text(w, "state", device_admin_names[dev->admin]);
+	wire_key_text(w, "name", dev->name);
+	wire_key_text(w, "model", dev->model);
+	wire_key_text(w, "site", dev->site);
 	wire_key(w, "tags");
 	tags_give(w, dev->tags);
 	describe_time(w, "created", dev->created_ns);
@@ -252,7 +240,7 @@ static void device_give(struct wire *w, struct device *dev)
 		wire_key(w, "fresh");
 		wire_bool(w, fresh > 0);
 	}
-	give_u64(w, "series", dev->series ? series_set_count(dev->series) : 0);
+	wire_key_u64(w, "series", dev->series ? series_set_count(dev->series) : 0);
 	wire_key(w, "fates");
 	fates_give(w, dev);
 	wire_map_end(w);
@@ -280,12 +268,12 @@ static void quarantine_give(struct wire *w, const struct device *dev)
 			continue;
 		wire_map(w);
 		describe_time(w, "at", q->at_ns);
-		give_text(w, "subject", q->subject);
-		give_text(w, "why", q->why);
-		give_text(w, "head",
-		          text_show(head, sizeof(head),
-		                    sb_str_of((const char *)q->head, q->head_len)));
-		give_u64(w, "bytes", q->total);
+		wire_key_text(w, "subject", q->subject);
+		wire_key_text(w, "why", q->why);
+		wire_key_text(w, "head",
+		              text_show(head, sizeof(head),
+		                        sb_str_of((const char *)q->head, q->head_len)));
+		wire_key_u64(w, "bytes", q->total);
 		wire_map_end(w);
 	}
 	wire_array_end(w);

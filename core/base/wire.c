@@ -317,6 +317,18 @@ void wire_text(struct wire *w, const char *s)
 	wire_str(w, sb_str_of(s, strlen(s)));
 }
 
+void wire_key_text(struct wire *w, const char *key, const char *s)
+{
+	wire_key(w, key);
+	wire_text(w, s);
+}
+
+void wire_key_u64(struct wire *w, const char *key, uint64_t v)
+{
+	wire_key(w, key);
+	wire_u64(w, v);
+}
+
 static void give_base64url(struct wire *w, struct sb_bytes b)
 {
 	static const char digits[] =

@@ -31,6 +31,9 @@ void wire_u64(struct wire *w, uint64_t v);
 void wire_f64(struct wire *w, double v);
 void wire_str(struct wire *w, struct sb_str s); /* bytes that are not UTF-8 become U+FFFD */
 void wire_text(struct wire *w, const char *s);
+/* A key and its value. */
+void wire_key_text(struct wire *w, const char *key, const char *s);
+void wire_key_u64(struct wire *w, const char *key, uint64_t v);
 void wire_bytes(struct wire *w, struct sb_bytes b); /* base64url text in JSON */
 /* A finished value in the writer's own form. */
 void wire_raw(struct wire *w, struct sb_bytes value);

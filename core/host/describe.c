@@ -11,18 +11,6 @@
 #include "host/state.h"
 #include "host/worker.h"
 
-static void give_text(struct wire *w, const char *key, const char *text)
-{
-	wire_key(w, key);
-	wire_text(w, text);
-}
-
-static void give_u64(struct wire *w, const char *key, uint64_t v)
-{
-	wire_key(w, key);
-	wire_u64(w, v);
-}
-
 static uint64_t load(const _Atomic uint64_t *cell)
 {
 	return atomic_load_explicit(cell, memory_order_relaxed);
@@ -44,21 +32,21 @@ static void give_plugin(struct wire *w, const struct product *p)
 	snprintf(abi, sizeof(abi), "%u.%u", p->plugin->facts.abi_major,
 	         p->plugin->facts.abi_minor_built);
 	wire_map(w);
-	give_text(w, "id", d->id);
-	give_text(w, "name", d->name);
-	give_text(w, "version", d->version);
-	give_text(w, "vendor", d->vendor);
-	give_text(w, "license", d->license);
-	give_text(w, "summary", d->summary);
-	give_text(w, "section", d->section);
-	give_text(w, "path", p->plugin->path);
-	give_text(w, "abi", abi);
+	wire_key_text(w, "id", d->id);
+	wire_key_text(w, "name", d->name);
+	wire_key_text(w, "version", d->version);
+	wire_key_text(w, "vendor", d->vendor);
+	wire_key_text(w, "license", d->license);
+	wire_key_text(w, "summary", d->summary);
+	wire_key_text(w, "section", d->section);
+	wire_key_text(w, "path", p->plugin->path);
+	wire_key_text(w, "abi", abi);
 	wire_key(w, "provides");
 	wire_array(w);
 	for (size_t i = 0; d->provides && d->provides[i] && i < MAX_PROVIDES; i++)
 		wire_text(w, d->provides[i]);
 	wire_array_end(w);
-	give_text(w, "schema", d->config_schema ? d->config_schema : "");
+	wire_key_text(w, "schema", d->config_schema ? d->config_schema : "");
 	wire_map_end(w);
 }
 
@@ -69,8 +57,8 @@ static void give_listeners(struct wire *w, struct instance *in)
 	pthread_mutex_lock(&in->host->lock);
 	for (const struct listener *l = in->listeners; l; l = l->next) {
 		wire_map(w);
-		give_text(w, "name", l->name);
-		give_text(w, "address", l->bound);
+		wire_key_text(w, "name", l->name);
+		wire_key_text(w, "address", l->bound);
 		wire_key(w, "tls");
 		wire_bool(w, l->spec.tls != 0);
 		wire_map_end(w);
@@ -83,17 +71,17 @@ static void give_crashes(struct wire *w, const struct instance *in)
 {
 	struct crash last = { 0 };
 	uint32_t n = crash_log_count(in->host->crashes, in->name, in->descriptor->version, &last);
-	give_u64(w, "crashes", n);
+	wire_key_u64(w, "crashes", n);
 	if (n == 0)
 		return;
 	wire_key(w, "last_crash");
 	wire_map(w);
 	wire_key(w, "time");
 	wire_i64(w, last.time_s * 1000);
-	give_u64(w, "signal", (uint64_t)last.signal);
-	give_text(w, "function", last.function);
-	give_text(w, "place", last.place);
-	give_text(w, "thread", last.thread);
+	wire_key_u64(w, "signal", (uint64_t)last.signal);
+	wire_key_text(w, "function", last.function);
+	wire_key_text(w, "place", last.place);
+	wire_key_text(w, "thread", last.thread);
 	wire_map_end(w);
 }
 
@@ -101,8 +89,8 @@ static void give_health(struct wire *w, struct instance *in)
 {
 	static const char *const words[] = { "ok", "degraded", "down" };
 	pthread_mutex_lock(&in->lock);
-	give_text(w, "health", words[in->health]);
-	give_text(w, "why", in->health_why);
+	wire_key_text(w, "health", words[in->health]);
+	wire_key_text(w, "why", in->health_why);
 	pthread_mutex_unlock(&in->lock);
 }
 
@@ -115,18 +103,18 @@ static void give_instance(struct wire *w, struct instance *in)
 		[INSTANCE_QUARANTINED] = "quarantined",
 	};
 	wire_map(w);
-	give_text(w, "name", in->name);
-	give_text(w, "plugin", in->descriptor->id);
-	give_text(w, "state", states[instance_state(in)]);
-	give_text(w, "thread", in->worker ? in->worker->name : "");
+	wire_key_text(w, "name", in->name);
+	wire_key_text(w, "plugin", in->descriptor->id);
+	wire_key_text(w, "state", states[instance_state(in)]);
+	wire_key_text(w, "thread", in->worker ? in->worker->name : "");
 	give_health(w, in);
-	give_text(w, "config", in->config_text ? in->config_text : "{}");
-	give_u64(w, "calls", load(&in->calls));
+	wire_key_text(w, "config", in->config_text ? in->config_text : "{}");
+	wire_key_u64(w, "calls", load(&in->calls));
 	wire_key(w, "busy_seconds");
 	wire_f64(w, busy_seconds(in));
 	wire_key(w, "longest_ms");
 	wire_f64(w, (double)load(&in->longest_ns) / 1e6);
-	give_u64(w, "stalls", load(&in->stalls));
+	wire_key_u64(w, "stalls", load(&in->stalls));
 	give_crashes(w, in);
 	give_listeners(w, in);
 	wire_map_end(w);
@@ -150,8 +138,8 @@ void describe_write(struct host *host, struct wire *out)
 	wire_array(out);
 	for (size_t i = 0; i < host->n_refusals; i++) {
 		wire_map(out);
-		give_text(out, "path", host->refusals[i].path);
-		give_text(out, "why", host->refusals[i].why);
+		wire_key_text(out, "path", host->refusals[i].path);
+		wire_key_text(out, "why", host->refusals[i].why);
 		wire_map_end(out);
 	}
 	wire_array_end(out);

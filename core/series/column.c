@@ -60,20 +60,6 @@ void column_fini(struct column *col)
 	col->count = 0;
 }
 
-static double double_of(uint64_t bits)
-{
-	double v;
-	memcpy(&v, &bits, sizeof(v));
-	return v;
-}
-
-static uint64_t bits_of(double v)
-{
-	uint64_t bits;
-	memcpy(&bits, &v, sizeof(bits));
-	return bits;
-}
-
 /* ---- giving */
 
 static void doubles_give(struct buffer *out, const uint64_t *bits, uint32_t n)
@@ -82,14 +68,14 @@ static void doubles_give(struct buffer *out, const uint64_t *bits, uint32_t n)
 	double max = -min;
 	double sum = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		double v = double_of(bits[i]);
+		double v = floats_value(bits[i]);
 		min = fmin(min, v);
 		max = fmax(max, v);
 		sum += v;
 	}
-	buffer_give_u64(out, bits_of(min));
-	buffer_give_u64(out, bits_of(max));
-	buffer_give_u64(out, bits_of(sum));
+	buffer_give_u64(out, floats_bits(min));
+	buffer_give_u64(out, floats_bits(max));
+	buffer_give_u64(out, floats_bits(sum));
 	buffer_give_u64(out, bits[0]);
 	buffer_give_u64(out, bits[n - 1]);
 }
@@ -116,7 +102,7 @@ static void scaled_give(struct buffer *out, uint8_t map, const struct summary *s
 	if (exact)
 		buffer_give_zz(out, s->sum);
 	else
-		buffer_give_u64(out, bits_of(s->fsum));
+		buffer_give_u64(out, floats_bits(s->fsum));
 	buffer_give_varint(out, (uint64_t)s->first - (uint64_t)s->min);
 	buffer_give_varint(out, (uint64_t)s->last - (uint64_t)s->min);
 }
@@ -132,7 +118,7 @@ static void plan_floats(struct plan *p, const struct column *col)
 {
 	floats_plan(&p->floats, col->bits, col->count);
 	for (uint32_t i = 0; i < col->count; i++)
-		if (isnan(double_of(col->bits[i])))
+		if (isnan(floats_value(col->bits[i])))
 			return;
 	p->stats = DOUBLES;
 	if (p->floats.map == FLOATS_RAW || p->floats.exceptions)
@@ -144,7 +130,7 @@ static void plan_floats(struct plan *p, const struct column *col)
 		return;
 	p->s.fsum = 0;
 	for (uint32_t i = 0; i < col->count; i++)
-		p->s.fsum += double_of(col->bits[i]);
+		p->s.fsum += floats_value(col->bits[i]);
 }
 
 static void plan_ints(struct plan *p, const struct column *col)
@@ -218,16 +204,16 @@ static void scaled_take(struct cursor *c, uint8_t type, bool exact, struct colum
 	int64_t min = cursor_take_zz(c);
 	int64_t max = (int64_t)((uint64_t)min + cursor_take_varint(c));
 	int64_t sum = exact ? cursor_take_zz(c) : 0;
-	double fsum = exact ? 0 : double_of(cursor_take_u64(c));
+	double fsum = exact ? 0 : floats_value(cursor_take_u64(c));
 	int64_t first = (int64_t)((uint64_t)min + cursor_take_varint(c));
 	int64_t last = (int64_t)((uint64_t)min + cursor_take_varint(c));
 	if (floats ? !floats_map_good(map) : map != 0) {
 		c->bad = true;
 		return;
 	}
-	out->min = floats ? double_of(floats_join(min, map)) : (double)min;
-	out->max = floats ? double_of(floats_join(max, map)) : (double)max;
-	out->sum = exact ? double_of(floats_join(sum, map)) : fsum;
+	out->min = floats ? floats_value(floats_join(min, map)) : (double)min;
+	out->max = floats ? floats_value(floats_join(max, map)) : (double)max;
+	out->sum = exact ? floats_value(floats_join(sum, map)) : fsum;
 	out->first_bits = floats ? floats_join(first, map) : (uint64_t)first;
 	out->last_bits = floats ? floats_join(last, map) : (uint64_t)last;
 }
@@ -257,9 +243,9 @@ static int head_take(struct cursor *c, uint8_t type, uint32_t rows, struct colum
 	if (stats != NONE && (column_is_blob(type) || (stats == DOUBLES && type != SB_T_F64)))
 		return SB_E_CORRUPT;
 	if (stats == DOUBLES) {
-		out->min = double_of(cursor_take_u64(c));
-		out->max = double_of(cursor_take_u64(c));
-		out->sum = double_of(cursor_take_u64(c));
+		out->min = floats_value(cursor_take_u64(c));
+		out->max = floats_value(cursor_take_u64(c));
+		out->sum = floats_value(cursor_take_u64(c));
 		out->first_bits = cursor_take_u64(c);
 		out->last_bits = cursor_take_u64(c);
 	} else if (stats != NONE) {

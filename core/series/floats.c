@@ -20,20 +20,6 @@ enum { EXPONENTS = DECIMAL_EXPONENT_MAX + 1, EXCEPTION_BITS = 80 };
 static const int64_t tens[EXPONENTS] = { 1,      10,      100,      1000,      10000,
 	                                 100000, 1000000, 10000000, 100000000, 1000000000 };
 
-static double double_of(uint64_t bits)
-{
-	double v;
-	memcpy(&v, &bits, sizeof(v));
-	return v;
-}
-
-static uint64_t bits_of(double v)
-{
-	uint64_t bits;
-	memcpy(&bits, &v, sizeof(bits));
-	return bits;
-}
-
 bool floats_map_good(uint8_t map)
 {
 	return (map & ~FLOATS_F32) <= DECIMAL_EXPONENT_MAX;
@@ -42,7 +28,7 @@ bool floats_map_good(uint8_t map)
 uint64_t floats_join(int64_t scaled, uint8_t map)
 {
 	double v = decimal_join(scaled, map & ~FLOATS_F32);
-	return bits_of(map & FLOATS_F32 ? (double)(float)v : v);
+	return floats_bits(map & FLOATS_F32 ? (double)(float)v : v);
 }
 
 /* ---- planning */
@@ -79,7 +65,7 @@ static void plan_decimal(struct floats *f, const uint64_t *bits, uint32_t n)
 	int hint = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		exponents[i] = -1;
-		if (!decimal_split(double_of(bits[i]), hint, &f->scaled[i], &hint))
+		if (!decimal_split(floats_value(bits[i]), hint, &f->scaled[i], &hint))
 			continue;
 		exponents[i] = (int8_t)hint;
 		with[hint]++;
@@ -103,7 +89,7 @@ static bool split_f32(double v, int e, int64_t *scaled)
 	if (!(fabs(m) < 1e9) || (v == 0 && signbit(v)))
 		return false;
 	*scaled = llrint(m);
-	return floats_join(*scaled, (uint8_t)(e | FLOATS_F32)) == bits_of(v);
+	return floats_join(*scaled, (uint8_t)(e | FLOATS_F32)) == floats_bits(v);
 }
 
 /* Is every number a 32-bit float with few decimals? The smallest exponent that serves nearly all.
@@ -111,14 +97,14 @@ static bool split_f32(double v, int e, int64_t *scaled)
 static bool plan_f32(struct floats *f, const uint64_t *bits, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (bits_of((double)(float)double_of(bits[i])) != bits[i])
+		if (floats_bits((double)(float)floats_value(bits[i])) != bits[i])
 			return false;
 	for (int e = 0; e < EXPONENTS; e++) {
 		f->map = (uint8_t)(e | FLOATS_F32);
 		f->exceptions = 0;
 		for (uint32_t i = 0; i < n && f->exceptions <= n / 32; i++) {
 			f->exception[i] = false;
-			if (!split_f32(double_of(bits[i]), e, &f->scaled[i]))
+			if (!split_f32(floats_value(bits[i]), e, &f->scaled[i]))
 				except(f, i);
 		}
 		if (f->exceptions <= n / 32)

@@ -4,6 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "series/ints.h"
 
@@ -22,6 +23,20 @@ struct floats {      /* how a run will be given */
 	int64_t scaled[INTS_MAX]; /* those of exceptions repeat the one before */
 	bool exception[INTS_MAX];
 };
+
+static inline double floats_value(uint64_t bits)
+{
+	double v;
+	memcpy(&v, &bits, sizeof(v));
+	return v;
+}
+
+static inline uint64_t floats_bits(double v)
+{
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof(bits));
+	return bits;
+}
 
 void floats_plan(struct floats *f, const uint64_t *bits, uint32_t n);
 void floats_give(struct buffer *out, const struct floats *f, const uint64_t *bits, uint32_t n);

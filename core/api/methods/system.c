@@ -14,18 +14,6 @@ static const char *const provisioning_names[] = {
 	[PROVISION_OFF] = "off", [PROVISION_PENDING] = "pending", [PROVISION_ACTIVE] = "active"
 };
 
-static void member_text(struct wire *w, const char *key, const char *text)
-{
-	wire_key(w, key);
-	wire_text(w, text);
-}
-
-static void member_u64(struct wire *w, const char *key, uint64_t v)
-{
-	wire_key(w, key);
-	wire_u64(w, v);
-}
-
 static void give_devices(struct wire *w, const struct api *api)
 {
 	uint64_t devices = 0;
@@ -39,22 +27,22 @@ static void give_devices(struct wire *w, const struct api *api)
 		pending += dev->admin == DEVICE_PENDING;
 		sessions += dev->session_since_ns != 0;
 	}
-	member_u64(w, "devices", devices);
-	member_u64(w, "pending", pending);
-	member_u64(w, "sessions", sessions);
+	wire_key_u64(w, "devices", devices);
+	wire_key_u64(w, "pending", pending);
+	wire_key_u64(w, "sessions", sessions);
 }
 
 static void give_journal(struct wire *w, const struct journal_stats *s)
 {
 	wire_key(w, "journal");
 	wire_map(w);
-	member_u64(w, "commits", s->commits);
-	member_u64(w, "records", s->records);
-	member_u64(w, "bytes_payload", s->bytes_payload);
-	member_u64(w, "bytes_written", s->bytes_written);
-	member_u64(w, "sync_failures", s->sync_failures);
-	member_u64(w, "segments", s->segments);
-	member_u64(w, "segments_spare", s->segments_spare);
+	wire_key_u64(w, "commits", s->commits);
+	wire_key_u64(w, "records", s->records);
+	wire_key_u64(w, "bytes_payload", s->bytes_payload);
+	wire_key_u64(w, "bytes_written", s->bytes_written);
+	wire_key_u64(w, "sync_failures", s->sync_failures);
+	wire_key_u64(w, "segments", s->segments);
+	wire_key_u64(w, "segments_spare", s->segments_spare);
 	wire_key(w, "sync_ms_last");
 	wire_f64(w, (double)s->sync_ns_last / NS_PER_MS);
 	wire_key(w, "sync_ms_max");
@@ -69,15 +57,15 @@ static void give_series(struct wire *w, const struct api *api)
 	series_db_stats(api->config.series, &s);
 	wire_key(w, "series");
 	wire_map(w);
-	member_u64(w, "head_bytes", s.head_bytes);
-	member_u64(w, "head_rows", s.head_rows);
-	member_u64(w, "rows_total", s.rows_total);
-	member_u64(w, "points_total", s.points_total);
-	member_u64(w, "flushes", s.flushes);
-	member_u64(w, "flush_failures", s.flush_failures);
-	member_u64(w, "corrupt_chunks", s.corrupt_chunks);
-	member_u64(w, "feed_lag", s.feed_lag);
-	member_u64(w, "feed_dropped", s.feed_dropped);
+	wire_key_u64(w, "head_bytes", s.head_bytes);
+	wire_key_u64(w, "head_rows", s.head_rows);
+	wire_key_u64(w, "rows_total", s.rows_total);
+	wire_key_u64(w, "points_total", s.points_total);
+	wire_key_u64(w, "flushes", s.flushes);
+	wire_key_u64(w, "flush_failures", s.flush_failures);
+	wire_key_u64(w, "corrupt_chunks", s.corrupt_chunks);
+	wire_key_u64(w, "feed_lag", s.feed_lag);
+	wire_key_u64(w, "feed_dropped", s.feed_dropped);
 	wire_map_end(w);
 }
 
@@ -88,14 +76,14 @@ static void give_ingest(struct wire *w, const struct api *api)
 	ingest_stats(api->config.ingest, &s);
 	wire_key(w, "ingest");
 	wire_map(w);
-	member_u64(w, "messages", s.messages);
-	member_u64(w, "points", s.points);
-	member_u64(w, "duplicates", s.duplicates);
-	member_u64(w, "late", s.late);
-	member_u64(w, "quarantined", s.quarantined);
-	member_u64(w, "refused", s.refused);
-	member_u64(w, "throttled", s.throttled);
-	member_u64(w, "backpressure", s.backpressure);
+	wire_key_u64(w, "messages", s.messages);
+	wire_key_u64(w, "points", s.points);
+	wire_key_u64(w, "duplicates", s.duplicates);
+	wire_key_u64(w, "late", s.late);
+	wire_key_u64(w, "quarantined", s.quarantined);
+	wire_key_u64(w, "refused", s.refused);
+	wire_key_u64(w, "throttled", s.throttled);
+	wire_key_u64(w, "backpressure", s.backpressure);
 	wire_map_end(w);
 }
 
@@ -106,17 +94,17 @@ int system_info_call(struct call *c)
 
 	journal_stats(c->api->config.journal, &stats);
 	wire_map(w);
-	member_text(w, "name", "signalbox");
-	member_text(w, "version", SIGNALBOX_VERSION);
+	wire_key_text(w, "name", "signalbox");
+	wire_key_text(w, "version", SIGNALBOX_VERSION);
 	describe_time(w, "started", c->api->started_ns);
 	describe_time(w, "now", clock_utc());
-	member_text(w, "health", stats.health == JOURNAL_OK ? "ok" : "degraded");
+	wire_key_text(w, "health", stats.health == JOURNAL_OK ? "ok" : "degraded");
 	if (stats.health != JOURNAL_OK)
-		member_text(
+		wire_key_text(
 			w, "health_reason",
 			"the journal cannot write: nothing is acknowledged; see the log and the disk");
 	give_devices(w, c->api);
-	member_text(w, "provisioning", provisioning_names[c->api->config.provisioning]);
+	wire_key_text(w, "provisioning", provisioning_names[c->api->config.provisioning]);
 	give_journal(w, &stats);
 	give_series(w, c->api);
 	give_ingest(w, c->api);
