@@ -218,21 +218,21 @@ static void a_stopping_instance_leaves_no_answer_behind(void **state)
 
 static void only_a_device_itself_acts_for_one_with_a_credential(void **state)
 {
-	struct sb_host *host = (struct sb_host *)fake_instance();
+	struct sb_host *handle = (struct sb_host *)fake_instance();
 	struct answer device = ask("c", "boiler", "secret of boiler", NULL);
 	struct answer nameless = ask("open", "", "", NULL);
 	struct sb_principal person = { .kind = SB_PRINCIPAL_USER, .role = SB_ROLE_VIEWER };
 
 	(void)state;
-	assert_int_equal(fake_service()->may_act(host, &device.who, str("boiler")), 0);
-	assert_int_equal(fake_service()->may_act(host, &device.who, str("open")), -EACCES);
-	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("boiler")), -EACCES);
-	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("open")), 0);
-	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("nobody yet")), 0);
-	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("a/b")), SB_E_NAME);
-	assert_int_equal(fake_service()->may_act(host, &person, str("open")), -EACCES);
+	assert_int_equal(fake_service()->may_act(handle, &device.who, str("boiler")), 0);
+	assert_int_equal(fake_service()->may_act(handle, &device.who, str("open")), -EACCES);
+	assert_int_equal(fake_service()->may_act(handle, &nameless.who, str("boiler")), -EACCES);
+	assert_int_equal(fake_service()->may_act(handle, &nameless.who, str("open")), 0);
+	assert_int_equal(fake_service()->may_act(handle, &nameless.who, str("nobody yet")), 0);
+	assert_int_equal(fake_service()->may_act(handle, &nameless.who, str("a/b")), SB_E_NAME);
+	assert_int_equal(fake_service()->may_act(handle, &person, str("open")), -EACCES);
 	person.role = SB_ROLE_OPERATOR;
-	assert_int_equal(fake_service()->may_act(host, &person, str("boiler")), 0);
+	assert_int_equal(fake_service()->may_act(handle, &person, str("boiler")), 0);
 }
 
 static void withdrawn(void *ud, sb_device device)
@@ -242,7 +242,7 @@ static void withdrawn(void *ud, sb_device device)
 
 static void whoever_watches_hears_of_withdrawn_rights(void **state)
 {
-	struct sb_host *host = (struct sb_host *)fake_instance();
+	struct sb_host *handle = (struct sb_host *)fake_instance();
 	struct device_change suspend = { .admin = DEVICE_SUSPENDED,
 		                         .if_rev = UINT64_MAX,
 		                         .who = "anna" };
@@ -260,7 +260,8 @@ static void whoever_watches_hears_of_withdrawn_rights(void **state)
 	assert_int_equal(registry_save(reg), 0);
 	assert_int_equal(fake_instance_run(1), 1);
 	assert_true(told == open);
-	assert_int_equal(fake_service()->may_act(host, &nameless.who, str("open")), SB_E_SUSPENDED);
+	assert_int_equal(fake_service()->may_act(handle, &nameless.who, str("open")),
+	                 SB_E_SUSPENDED);
 	set_password("open", "a new one");
 	told = 0;
 	fake_instance_stop(); /* what was posted before is told nobody */
