@@ -251,8 +251,8 @@ static void whoever_watches_hears_of_withdrawn_rights(void **state)
 	struct answer nameless = ask("open", "", "", NULL);
 
 	(void)state;
-	assert_int_equal(fake_service()->resolve(host, str("open"), &open), 0);
-	assert_int_equal(fake_service()->watch(host, withdrawn, &told), 0);
+	assert_int_equal(fake_service()->resolve(handle, str("open"), &open), 0);
+	assert_int_equal(fake_service()->watch(handle, withdrawn, &told), 0);
 	assert_int_equal(registry_change(reg, str("open"), &rename, NULL, NULL), SB_PENDING);
 	assert_int_equal(registry_save(reg), 0);
 	assert_int_equal(fake_instance_run_waiting(), 0);
