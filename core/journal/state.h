@@ -85,7 +85,7 @@ struct journal {
 	/* Set by replay, read by the journal thread at start. */
 	bool replayed;
 	uint32_t tail_generation; /* 0: none to go on with */
-	uint64_t tail_at; /* behind its last record, or in front of a torn one */
+	uint64_t tail_at;         /* behind its last record, or in front of a torn one */
 
 	pthread_mutex_t lock; /* what follows */
 	struct journal_ring *incoming;

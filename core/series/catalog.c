@@ -327,11 +327,9 @@ static uint32_t stream_pick(struct catalog *cat, struct series *const *series, c
 static int place_one(struct catalog *cat, struct series *s, uint8_t type, uint32_t stream)
 {
 	uint8_t column = (uint8_t)places_count(&cat->places, stream);
-	if (stream >= NUMBERS_MAX)
-		return SB_E_QUOTA;
 	struct series_set *set = set_get(cat, s->device_no);
-	if (!set)
-		return -ENOMEM;
+	if (!set || stream >= NUMBERS_MAX)
+		return set ? SB_E_QUOTA : -ENOMEM;
 	struct definition d;
 	definition_of(&d, s);
 	d.places[type].stream = stream;
