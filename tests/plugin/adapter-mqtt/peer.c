@@ -257,3 +257,23 @@ void peer_expect_closed(struct peer *p, uint8_t reason)
 	assert_true(p->conn->closing || p->conn->closed);
 	fake_turn(p->fake);
 }
+
+struct peer peer_plain(struct fake *f, const char *id, uint8_t version)
+{
+	return peer_up(f, &(struct peer_login){ .id = id, .version = version }, NULL);
+}
+
+int peer_setup(void **state)
+{
+	struct fake *f = fake_new();
+	fake_set(f, "anonymous", 1);
+	fake_start(f);
+	*state = f;
+	return 0;
+}
+
+int peer_teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}

@@ -32,6 +32,10 @@ struct peer peer_dial(struct fake *f, uint8_t version);
 void peer_connect(struct peer *p, const struct peer_login *login);
 /* Dials, connects, and takes a CONNACK that must accept. present: session present, if not NULL. */
 struct peer peer_up(struct fake *f, const struct peer_login *login, bool *present);
+struct peer peer_plain(struct fake *f, const char *id, uint8_t version);
+/* A server that takes anybody, for cmocka. */
+int peer_setup(void **state);
+int peer_teardown(void **state);
 /* props: encoded 5.0 properties without their length, or NULL. */
 void peer_publish(struct peer *p, const char *topic, const char *payload, uint8_t flags,
                   uint16_t id, const void *props, size_t props_n);

@@ -4,26 +4,6 @@
 #include "properties.h"
 #include "reason.h"
 
-static int up(void **state)
-{
-	struct fake *f = fake_new();
-	fake_set(f, "anonymous", 1);
-	fake_start(f);
-	*state = f;
-	return 0;
-}
-
-static int down(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
-static struct peer plain(struct fake *f, const char *id, uint8_t version)
-{
-	return peer_up(f, &(struct peer_login){ .id = id, .version = version }, NULL);
-}
-
 static struct peer device(struct fake *f, uint8_t version)
 {
 	return peer_up(f,
@@ -90,7 +70,7 @@ static void what_is_not_understood_is_refused_or_swallowed(void **state)
 	assert_int_equal(pk.body.p[2], REASON_BAD_PAYLOAD);
 	assert_non_null(memmem(pk.body.p, pk.body.n, "line 1: not JSON", 16));
 	/* 3.1.1 cannot be told, and sending it again would not help. */
-	struct peer four = plain(f, "four", 4);
+	struct peer four = peer_plain(f, "four", 4);
 	peer_publish(&four, "devices/d1/telemetry", "{", 2, 4, NULL, 0);
 	peer_expect_ack(&four, PACKET_PUBACK, 4);
 }
@@ -154,7 +134,7 @@ static void a_viewer_reads_only(void **state)
 static void live_does_not_wait_for_the_disk(void **state)
 {
 	struct fake *f = *state;
-	struct peer watcher = plain(f, "w", 4);
+	struct peer watcher = peer_plain(f, "w", 4);
 	struct peer p = device(f, 4);
 	peer_subscribe(&watcher, "devices/+/telemetry", 0, 0);
 	peer_expect(&watcher, PACKET_SUBACK);
@@ -166,7 +146,7 @@ static void live_does_not_wait_for_the_disk(void **state)
 static void acknowledgements_keep_the_order_of_publishes(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 4);
+	struct peer p = peer_plain(f, "p", 4);
 	f->slow_docs = true;
 	peer_publish(&p, "devices/d1/telemetry", "1", 2, 1, NULL, 0);
 	peer_publish(&p, "kept", "x", 3, 2, NULL, 0);
@@ -255,7 +235,7 @@ static void malformed_publishes_end_the_connection(void **state)
 	};
 	struct fake *f = *state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct peer p = plain(f, "m", 5);
+		struct peer p = peer_plain(f, "m", 5);
 		peer_raw(&p, cases[i].bytes, cases[i].n);
 		peer_expect_closed(&p, cases[i].reason);
 	}
@@ -265,7 +245,7 @@ static void malformed_publishes_end_the_connection(void **state)
 static void names_too_long_or_too_deep_are_refused(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	char name[2000] = { 0 };
 	memset(name, 'n', 1100);
 	peer_publish(&p, name, "x", 2, 1, NULL, 0);
@@ -283,7 +263,7 @@ static void names_too_long_or_too_deep_are_refused(void **state)
 static void a_gone_device_is_looked_up_again(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	peer_publish(&p, "devices/d1/telemetry", "1", 2, 1, NULL, 0);
 	fake_complete(f, 1, 0);
 	peer_expect_ack(&p, PACKET_PUBACK, 1);
@@ -299,7 +279,7 @@ static void a_gone_device_is_looked_up_again(void **state)
 static void bytes_may_come_one_by_one(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "slow", 4);
+	struct peer p = peer_plain(f, "slow", 4);
 	static const uint8_t bytes[] = { 0x32, 6, 0, 1, 'a', 0, 5, 'x', 0xc0, 0 };
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		peer_raw(&p, bytes + i, 1);
@@ -307,7 +287,7 @@ static void bytes_may_come_one_by_one(void **state)
 	peer_expect(&p, PACKET_PINGRESP);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peer_setup, peer_teardown)
 
 int main(void)
 {

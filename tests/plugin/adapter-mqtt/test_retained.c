@@ -5,26 +5,6 @@
 #include "properties.h"
 #include "reason.h"
 
-static int up(void **state)
-{
-	struct fake *f = fake_new();
-	fake_set(f, "anonymous", 1);
-	fake_start(f);
-	*state = f;
-	return 0;
-}
-
-static int down(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
-static struct peer plain(struct fake *f, const char *id, uint8_t version)
-{
-	return peer_up(f, &(struct peer_login){ .id = id, .version = version }, NULL);
-}
-
 static void sub(struct peer *p, const char *filter, uint8_t options)
 {
 	peer_subscribe(p, filter, options, 0);
@@ -34,7 +14,7 @@ static void sub(struct peer *p, const char *filter, uint8_t options)
 static void new_subscribers_get_what_is_retained(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5), q = plain(f, "q", 5);
+	struct peer p = peer_plain(f, "p", 5), q = peer_plain(f, "q", 5);
 	peer_publish(&p, "a/1", "one", 1, 0, NULL, 0);
 	peer_publish(&p, "a/2", "two", 3, 1, NULL, 0);
 	peer_publish(&p, "$x", "hidden", 1, 0, NULL, 0);
@@ -57,7 +37,7 @@ static void new_subscribers_get_what_is_retained(void **state)
 static void retain_handling_says_when(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	peer_publish(&p, "a", "x", 1, 0, NULL, 0);
 	sub(&p, "a", 0x20);
 	peer_expect_nothing(&p);
@@ -74,7 +54,7 @@ static void retain_handling_says_when(void **state)
 static void retained_messages_survive_the_server(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	char deep[700] = "deep";
 	while (strlen(deep) < 600)
 		strcat(deep, "/0123456789012345678901234567890");
@@ -87,7 +67,7 @@ static void retained_messages_survive_the_server(void **state)
 	peer_publish(&p, deep, "deep", 3, 6, NULL, 0);
 	fake_stop(f);
 	fake_start(f);
-	p = plain(f, "p", 5);
+	p = peer_plain(f, "p", 5);
 	sub(&p, "a/#", 2);
 	peer_expect_publish(&p, "a/b", "new");
 	struct peer_message m = peer_expect_publish(&p, "a/d", "props");
@@ -107,7 +87,7 @@ static void retained_messages_survive_the_server(void **state)
 static void acknowledged_means_the_document_is_written(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	f->slow_docs = true;
 	peer_publish(&p, "a", "1", 3, 1, NULL, 0);
 	peer_publish(&p, "a", "2", 3, 2, NULL, 0);
@@ -129,7 +109,7 @@ static void acknowledged_means_the_document_is_written(void **state)
 static void retained_telemetry_waits_for_both(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 4);
+	struct peer p = peer_plain(f, "p", 4);
 	f->slow_docs = true;
 	peer_publish(&p, "devices/d1/telemetry", "1", 3, 1, NULL, 0);
 	fake_put_done(f, 0);
@@ -156,7 +136,7 @@ static void retained_messages_are_limited(void **state)
 	fake_set(f, "max_retained", 2);
 	fake_set(f, "max_retained_bytes", 2000);
 	fake_start(f);
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	peer_publish(&p, "a", "1", 3, 1, NULL, 0);
 	peer_publish(&p, "b", "1", 3, 2, NULL, 0);
 	peer_publish(&p, "c", "1", 3, 3, NULL, 0);
@@ -174,7 +154,7 @@ static void many_of_them_come_as_the_client_reads(void **state)
 	enum { N = 2000 };
 	static bool seen[N];
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5), q = plain(f, "q", 5);
+	struct peer p = peer_plain(f, "p", 5), q = peer_plain(f, "q", 5);
 	char topic[32];
 	for (int i = 0; i < N; i++) {
 		snprintf(topic, sizeof(topic), "t/%d/x", i);
@@ -199,7 +179,7 @@ static void many_of_them_come_as_the_client_reads(void **state)
 	assert_int_equal(n, N);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peer_setup, peer_teardown)
 
 int main(void)
 {

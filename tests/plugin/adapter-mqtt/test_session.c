@@ -4,21 +4,6 @@
 #include "properties.h"
 #include "reason.h"
 
-static int up(void **state)
-{
-	struct fake *f = fake_new();
-	fake_set(f, "anonymous", 1);
-	fake_start(f);
-	*state = f;
-	return 0;
-}
-
-static int down(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 static uint8_t refused(struct fake *f, const struct peer_login *login)
 {
 	struct peer p = peer_dial(f, login->version);
@@ -445,7 +430,7 @@ static void a_stopping_server_says_goodbye(void **state)
 	peer_expect_closed(&p, REASON_SHUTTING_DOWN);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peer_setup, peer_teardown)
 
 int main(void)
 {

@@ -9,26 +9,6 @@
 #include "topic.h"
 #include "trie.h"
 
-static int up(void **state)
-{
-	struct fake *f = fake_new();
-	fake_set(f, "anonymous", 1);
-	fake_start(f);
-	*state = f;
-	return 0;
-}
-
-static int down(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
-static struct peer plain(struct fake *f, const char *id, uint8_t version)
-{
-	return peer_up(f, &(struct peer_login){ .id = id, .version = version }, NULL);
-}
-
 static uint8_t sub(struct peer *p, const char *filter, uint8_t options, uint32_t identifier)
 {
 	peer_subscribe(p, filter, options, identifier);
@@ -42,7 +22,7 @@ static void filters_are_checked(void **state)
 		                           "a+",        "a/+b/c",      "$share/g",
 		                           "$share//a", "$share/g+/a", "$share/g/" };
 	struct fake *f = *state;
-	struct peer p = plain(f, "five", 5), q = plain(f, "four", 4);
+	struct peer p = peer_plain(f, "five", 5), q = peer_plain(f, "four", 4);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(sub(&p, bad[i], 0, 0), REASON_BAD_FILTER);
 		assert_int_equal(sub(&q, bad[i], 0, 0), 0x80);
@@ -54,7 +34,7 @@ static void filters_are_checked(void **state)
 static void overlapping_filters_deliver_once(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	sub(&p, "a/#", 0, 11);
 	sub(&p, "a/+", 2, 12);
 	sub(&p, "a/b", 1, 0);
@@ -71,7 +51,7 @@ static void overlapping_filters_deliver_once(void **state)
 static void options_of_5_0_are_honoured(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5), q = plain(f, "q", 5);
+	struct peer p = peer_plain(f, "p", 5), q = peer_plain(f, "q", 5);
 	sub(&p, "a", 4, 0); /* no local */
 	sub(&q, "a", 8, 0); /* retain as published */
 	peer_publish(&p, "a", "x", 1, 0, NULL, 0);
@@ -85,7 +65,7 @@ static void options_of_5_0_are_honoured(void **state)
 static void properties_reach_the_subscriber_unchanged(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5), q = plain(f, "q", 4);
+	struct peer p = peer_plain(f, "p", 5), q = peer_plain(f, "q", 4);
 	static const uint8_t props[] = { 38, 0,   1,  'k', 0,   1,   'v', 2, 0,   0, 0,
 		                         60, 3,   0,  1,   'T', 8,   0,   1, 'R', 9, 0,
 		                         1,  'C', 38, 0,   1,   'k', 0,   1, 'w', 1, 1 };
@@ -106,7 +86,7 @@ static void messages_expire_while_they_wait(void **state)
 {
 	struct fake *f = *state;
 	struct peer_login login = { .id = "s", .version = 5, .keep = true, .expiry_s = 1000 };
-	struct peer p = peer_up(f, &login, NULL), q = plain(f, "q", 5);
+	struct peer p = peer_up(f, &login, NULL), q = peer_plain(f, "q", 5);
 	static const uint8_t short_[] = { 2, 0, 0, 0, 10 }, long_[] = { 2, 0, 0, 0, 100 };
 	sub(&p, "a", 1, 0);
 	peer_disconnect(&p, 0);
@@ -122,7 +102,7 @@ static void messages_expire_while_they_wait(void **state)
 static void a_shared_subscription_takes_turns(void **state)
 {
 	struct fake *f = *state;
-	struct peer a = plain(f, "a", 5), b = plain(f, "b", 5), w = plain(f, "w", 4);
+	struct peer a = peer_plain(f, "a", 5), b = peer_plain(f, "b", 5), w = peer_plain(f, "w", 4);
 	sub(&a, "$share/g/t/+", 1, 0);
 	sub(&b, "$share/g/t/+", 1, 0);
 	sub(&w, "t/#", 0, 0);
@@ -150,7 +130,7 @@ static void a_shared_subscription_takes_turns(void **state)
 static void unsubscribing_ends_it(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	sub(&p, "a/b", 0, 0);
 	peer_unsubscribe(&p, "a/b");
 	assert_int_equal(peer_expect(&p, PACKET_UNSUBACK).body.p[3], REASON_SUCCESS);
@@ -167,7 +147,7 @@ static void the_receive_window_of_a_client_is_kept(void **state)
 	struct peer p =
 		peer_up(f, &(struct peer_login){ .id = "p", .version = 5, .receive_maximum = 2 },
 	                NULL);
-	struct peer q = plain(f, "q", 5);
+	struct peer q = peer_plain(f, "q", 5);
 	char text[16];
 	sub(&p, "a", 1, 0);
 	for (uint16_t i = 1; i <= 5; i++) {
@@ -191,7 +171,7 @@ static void a_packet_too_large_for_the_client_is_not_sent(void **state)
 	struct fake *f = *state;
 	struct peer p =
 		peer_up(f, &(struct peer_login){ .id = "p", .version = 5, .max_packet = 30 }, NULL);
-	struct peer q = plain(f, "q", 5);
+	struct peer q = peer_plain(f, "q", 5);
 	sub(&p, "a", 1, 0);
 	peer_publish(&q, "a", "a payload that is longer than that", 2, 1, NULL, 0);
 	peer_publish(&q, "a", "a payload that is longer than that", 0, 0, NULL, 0);
@@ -203,7 +183,8 @@ static void a_packet_too_large_for_the_client_is_not_sent(void **state)
 static void a_subscriber_that_does_not_read_costs_its_quota(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 5), q = plain(f, "q", 5), other = plain(f, "other", 5);
+	struct peer p = peer_plain(f, "p", 5), q = peer_plain(f, "q", 5),
+		    other = peer_plain(f, "other", 5);
 	char text[1001] = { 0 };
 	memset(text, 'x', 1000);
 	sub(&p, "a", 1, 0);
@@ -227,7 +208,7 @@ static void a_subscriber_that_does_not_read_costs_its_quota(void **state)
 static void a_subscriber_that_reads_again_gets_the_rest(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 4), q = plain(f, "q", 5);
+	struct peer p = peer_plain(f, "p", 4), q = peer_plain(f, "q", 5);
 	char text[16];
 	sub(&p, "a", 1, 0);
 	f->out_limit = 60;
@@ -248,7 +229,7 @@ static void a_subscriber_that_reads_again_gets_the_rest(void **state)
 static void a_peer_that_reads_no_answers_is_not_read(void **state)
 {
 	struct fake *f = *state;
-	struct peer p = plain(f, "p", 4);
+	struct peer p = peer_plain(f, "p", 4);
 	f->out_limit = 50;
 	for (int i = 0; i < 60; i++)
 		peer_raw(&p, "\xc0\0", 2);
@@ -271,7 +252,7 @@ static void subscriptions_are_limited(void **state)
 	fake_set(f, "anonymous", 1);
 	fake_set(f, "max_subscriptions", 2);
 	fake_start(f);
-	struct peer p = plain(f, "p", 5);
+	struct peer p = peer_plain(f, "p", 5);
 	assert_int_equal(sub(&p, "a", 0, 0), 0);
 	assert_int_equal(sub(&p, "b", 0, 0), 0);
 	assert_int_equal(sub(&p, "c", 0, 0), REASON_QUOTA);
@@ -382,7 +363,7 @@ static void names_under_devices_have_a_meaning(void **state)
 	assert_int_equal(kind("$SYS/broker"), TOPIC_SYSTEM);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peer_setup, peer_teardown)
 
 int main(void)
 {

@@ -222,3 +222,16 @@ static inline void world_feed_wait(void)
 		series_db_stats(world.db, &st);
 	} while (st.feed_lag);
 }
+
+static int world_setup(void **state)
+{
+	(void)state;
+	return world_init(88172645463325252ULL);
+}
+
+static int world_teardown(void **state)
+{
+	(void)state;
+	world_fini();
+	return 0;
+}

@@ -53,20 +53,7 @@ static void a_listener_that_falls_behind_still_hears_every_row(void **state)
 	assert_int_equal(st.feed_dropped, 0);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	return world_init(88172645463325252ULL);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini();
-	return 0;
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -82,20 +82,7 @@ static void queries_see_each_row_once_while_rows_come_and_blocks_are_written(voi
 	assert_int_equal(seen.n, LIVE_ROWS);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	return world_init(88172645463325252ULL);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini();
-	return 0;
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -209,19 +209,6 @@ static void check_latest(void)
 
 /* ---- tests */
 
-static int setup(void **state)
-{
-	(void)state;
-	return world_init(88172645463325252ULL);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_fini();
-	return 0;
-}
-
 static void insert_steady(uint32_t n, int64_t from)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -491,7 +478,7 @@ static void random_histories_match_the_model(void **state)
 	check_everything();
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
