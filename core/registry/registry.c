@@ -176,12 +176,14 @@ int registry_add(struct registry *reg, struct device *dev)
 		if (!dev->series)
 			return -ENOMEM;
 	}
+	/* Who finds it by its id finds it by its number too. */
 	pthread_rwlock_wrlock(&reg->ids_lock);
 	r = map_put(reg->ids, device_id(dev), dev);
+	if (r >= 0)
+		atomic_store_explicit(&chunk->at[dev->no % TABLE_CHUNK], dev, memory_order_release);
 	pthread_rwlock_unlock(&reg->ids_lock);
 	if (r < 0)
 		return r;
-	atomic_store_explicit(&chunk->at[dev->no % TABLE_CHUNK], dev, memory_order_release);
 	if (dev->no > atomic_load(&reg->last_no))
 		atomic_store_explicit(&reg->last_no, dev->no, memory_order_release);
 	atomic_fetch_add(&reg->count, 1);
