@@ -1,6 +1,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
@@ -12,13 +13,15 @@
 void log_target_open(struct log_target *target)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device = 0;
-	unsigned long long inode = 0;
+	char own[64];
 	struct stat st;
 
-	target->journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	                  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
-	                  st.st_ino == inode;
+	target->journal = false;
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return;
+	(void)snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)st.st_dev,
+	               (unsigned long long)st.st_ino);
+	target->journal = strcmp(stream, own) == 0;
 }
 
 void log_target_write(const struct log_target *target, enum log_level level, const char *module,
