@@ -171,7 +171,7 @@ int file_lock(const char *path, int *fd, pid_t *pid)
 	if (ftruncate(lock, 0) < 0 || dprintf(lock, "%d\n", (int)*pid) < 0)
 		return -errno;
 	*fd = lock;
-	lock = -1;
+	lock = -1; /* NOLINT(clang-analyzer-deadcode.DeadStores): its cleanup reads it */
 	return 0;
 }
 

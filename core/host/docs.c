@@ -322,6 +322,7 @@ static int check_put(const struct sb_doc_put *put)
 	return put->doc.n > MAX_DOC_BYTES ? SB_E_QUOTA : 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): seven parameters, each of its own type */
 int docs_put(struct docs *docs, struct sb_str space, struct sb_str key, struct sb_bytes doc,
              uint64_t if_rev, docs_done_fn done, void *ud)
 {

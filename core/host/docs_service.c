@@ -158,7 +158,7 @@ static void deliver_scan(struct reply *r)
 		tell(r, 0, row->key, row->doc, row->rev);
 		last = row;
 	}
-	if (r->r >= 0 && r->n_rows == PAGE_ROWS && last->key.n <= 512)
+	if (r->r >= 0 && last && r->n_rows == PAGE_ROWS && last->key.n <= 512)
 		next_page(r, last);
 	else
 		tell(r, r->r < 0 ? r->r : SB_E_NOT_FOUND, SB_STR(""), (struct sb_bytes){ 0 }, 0);

@@ -122,7 +122,7 @@ static int walk_notes(const struct image *im, const uint8_t *p, uint64_t n, uint
 int elf_parse(const uint8_t *p, size_t n, struct elf_facts *out, char *why, size_t cap)
 {
 	const struct image im = { p, n, why, cap };
-	ElfW(Ehdr) head;
+	ElfW(Ehdr) head = { 0 };
 	int r = check_header(&im, &head);
 	if (r < 0)
 		return r;

@@ -161,6 +161,7 @@ static bool is_word(const char *text, size_t max)
 
 static const char *first_gap(const struct sb_descriptor *d)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is what is counted */
 	if (d->size < offsetof(struct sb_descriptor, ops) + sizeof(d->ops))
 		return "its size is too small";
 	if (!is_word(d->id, 63))
