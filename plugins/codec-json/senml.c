@@ -90,7 +90,7 @@ static int32_t take_text(struct decoding *d, char *buf, size_t cap, struct sb_st
 
 static int32_t take_time(struct decoding *d, int64_t *out)
 {
-	struct sb_number number;
+	struct sb_number number = { 0 };
 
 	if (!sb_json_number(&d->json, &number))
 		return decoding_check(d);
@@ -101,7 +101,7 @@ static int32_t take_time(struct decoding *d, int64_t *out)
 
 static int32_t take_base_value(struct decoding *d, struct pack *pack)
 {
-	struct sb_number number;
+	struct sb_number number = { 0 };
 
 	if (!sb_json_number(&d->json, &number))
 		return decoding_check(d);
@@ -113,7 +113,7 @@ static int32_t take_base_value(struct decoding *d, struct pack *pack)
 
 static int32_t take_version(struct decoding *d)
 {
-	struct sb_number number;
+	struct sb_number number = { 0 };
 
 	if (!sb_json_number(&d->json, &number))
 		return decoding_check(d);
@@ -157,7 +157,7 @@ static int32_t take_field(struct decoding *d, struct pack *pack, struct record *
 
 static int32_t take_number(struct decoding *d, const struct pack *pack, struct metric *m)
 {
-	struct sb_number number;
+	struct sb_number number = { 0 };
 	int32_t r = 0;
 
 	if (!sb_json_number(&d->json, &number))

@@ -246,7 +246,7 @@ static int32_t publish(struct build *b, struct block **out)
 	r = sync_dir(b->month_dir);
 	if (r == 0)
 		r = block_new(&block, path);
-	if (r < 0) {
+	if (r < 0 || !block) {
 		(void)unlink(path);
 		return r;
 	}
