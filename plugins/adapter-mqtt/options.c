@@ -74,9 +74,11 @@ static int read_listen(const struct sb_config *from, const char *key, bool tls, 
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a row of the table above is four statements */
 int options_read(const struct sb_config *from, struct config *out)
 {
-	int32_t anonymous = 0, insecure = 0;
+	int32_t anonymous = 0;
+	int32_t insecure = 0;
 	int64_t v;
 	int r;
 

@@ -4,7 +4,9 @@
 
 int packet_frame(struct sb_bytes in, uint32_t max, struct packet *out)
 {
-	uint32_t length = 0, at = 1, shift = 0;
+	uint32_t length = 0;
+	uint32_t at = 1;
+	uint32_t shift = 0;
 
 	for (;; shift += 7) {
 		if (at >= in.n)
@@ -120,8 +122,10 @@ struct sb_bytes writer_seal(struct writer *w, uint8_t first_byte)
 
 	if (w->bad || body > 268435455)
 		return (struct sb_bytes){ w->buf, 0 };
-	uint32_t v = (uint32_t)body, digits = packet_varint_size(v);
-	uint8_t *start = w->buf + WRITER_HEAD - 1 - digits, *p = start;
+	uint32_t v = (uint32_t)body;
+	uint32_t digits = packet_varint_size(v);
+	uint8_t *start = w->buf + WRITER_HEAD - 1 - digits;
+	uint8_t *p = start;
 	*p++ = first_byte;
 	do {
 		uint8_t b = v & 0x7f;

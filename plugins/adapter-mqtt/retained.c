@@ -356,7 +356,8 @@ static void walk(const struct tree *t, struct pick *k, const struct tree_node *n
 
 static int by_seq(const void *a, const void *b)
 {
-	const struct retained_entry *const *x = a, *const *y = b;
+	const struct retained_entry *const *x = a;
+	const struct retained_entry *const *y = b;
 	return (*x)->seq < (*y)->seq ? -1 : 1;
 }
 

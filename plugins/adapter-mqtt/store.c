@@ -59,17 +59,17 @@ static size_t make_key(const char *topic, size_t n, char key[KEY_MAX])
 	return 33;
 }
 
-int store_put(struct server *srv, const struct tree_node *node, const struct message *msg,
+int store_put(struct server *srv, const struct tree_node *topic, const struct message *msg,
               sb_doc_fn fn, void *ud)
 {
-	size_t n = topic_length(node);
+	size_t n = topic_length(topic);
 	size_t cap = WRITER_HEAD + n + 32 + (msg ? message_size(msg) : 0);
 	uint8_t *buf = malloc(cap);
 	char key[KEY_MAX];
 
 	if (!buf)
 		return -ENOMEM;
-	topic_text(node, (char *)buf, n);
+	topic_text(topic, (char *)buf, n);
 	struct sb_str name = { key, make_key((const char *)buf, n, key) };
 	struct sb_bytes doc = { NULL, 0 };
 	if (msg) {

@@ -110,7 +110,8 @@ int subscribe_take(struct conn *c, const struct packet *p)
 {
 	struct cursor in = cursor_of(p->body);
 	uint8_t codes[FILTERS_MAX];
-	uint32_t n = 0, identifier;
+	uint32_t n = 0;
+	uint32_t identifier;
 	uint16_t id;
 
 	int r = take_head(c, &in, &id, &identifier);

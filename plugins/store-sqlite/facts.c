@@ -132,7 +132,7 @@ static int32_t check_header(const uint8_t head[static 100], uint64_t bytes)
 
 int32_t facts_check_file(const char *path, uint64_t *bytes)
 {
-	uint8_t head[100];
+	uint8_t head[100] = { 0 };
 	struct stat st;
 	int32_t r = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

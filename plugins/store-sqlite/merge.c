@@ -105,6 +105,7 @@ static int32_t open_source(struct run *run, struct block *block, uint32_t stream
 	int64_t base = (int64_t)stream << 32;
 	int32_t r;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there is room for every block */
 	*s = (struct source){ .block = block, .chunk = { .stream = stream } };
 	r = pool_take(run->merge->pool, block, &s->conn);
 	if (r < 0)
