@@ -20,8 +20,8 @@ struct piece { /* a chunk: its data is its number, so that nothing is mixed up u
 };
 
 struct pieces {
-	struct piece p[4096];
-	uint64_t seqs[4096];
+	struct piece p[32768];
+	uint64_t seqs[32768];
 	size_t n;
 };
 
