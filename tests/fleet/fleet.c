@@ -199,5 +199,5 @@ int fleet_run(const struct options *options)
 	int end = run_fini(&run);
 	if (r < 0 || end < 0)
 		return r < 0 ? r : end;
-	return settled || !options->duration_s ? 0 : 1;
+	return settled || options->duration_s <= 0 ? 0 : 1;
 }
