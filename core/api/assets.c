@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "base/own.h"
+#include "base/text.h"
 
 #define LOG_MODULE "api"
 #include "base/log.h"
@@ -162,11 +163,7 @@ const struct asset *assets_find(const struct assets *assets, struct sb_str path)
 {
 	if (!assets)
 		return NULL;
-	const struct entry *e = map_find(assets->by_path, path);
-	const char *last = path.n ? memrchr(path.p, '/', path.n) : NULL;
-
-	/* Pages of the console have addresses of their own; the page itself finds its way. */
-	if (!e && last && !memchr(last, '.', (size_t)(path.p + path.n - last)))
-		e = map_find(assets->by_path, SB_STR("/index.html"));
+	const struct entry *e = map_find(assets->by_path,
+	                                 text_is(path, "/") ? SB_STR("/index.html") : path);
 	return e ? &e->asset : NULL;
 }

@@ -3,6 +3,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -251,7 +252,7 @@ def test_npm_mqtt_works():
     lock, mark = HERE / "package-lock.json", HERE / "node_modules" / ".installed"
     if not mark.exists() or mark.read_bytes() != lock.read_bytes():
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error"], cwd=HERE,
-                       check=True, timeout=200)
+                       check=True, timeout=200, stdout=sys.stderr)
         shutil.copyfile(lock, mark)
     with Platform() as p:
         out = subprocess.run(["node", HERE / "mqtt_node.mjs", "mqtt://%s:%d" % p.mqtt], capture_output=True, text=True,
