@@ -117,7 +117,7 @@ static int page_compare(struct verdict *v, struct link *link, struct progress *p
 static int device_verify(struct verdict *v, struct link *link, const struct expected_device *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
-		struct progress p = { .device = d, .series = &d->series[i], .last_ts = -INFINITY };
+		struct progress p = { .device = d, .series = &d->series[i], .last_ts = -HUGE_VAL };
 		double from = (double)d->first_ms;
 		bool more = true;
 		while (more) {
@@ -125,7 +125,7 @@ static int device_verify(struct verdict *v, struct link *link, const struct expe
 			if (r < 0)
 				return r;
 		}
-		missing_until(v, &p, INFINITY);
+		missing_until(v, &p, HUGE_VAL);
 	}
 	return 0;
 }
