@@ -56,7 +56,7 @@ struct worker {
 struct auth {
 	struct registry *reg;
 	struct known *known;
-	char dummy[PASSWORD_HASH_BYTES];
+	char nobody[PASSWORD_HASH_BYTES];
 	pthread_mutex_t lock;
 	pthread_cond_t wake, idle;
 	struct job *first, **last;
@@ -249,7 +249,7 @@ int auth_new(struct auth **out, struct registry *reg)
 	pthread_cond_init(&auth->idle, NULL);
 	r = known_new(&auth->known);
 	if (r == 0)
-		r = password_dummy(auth->dummy);
+		r = password_nobody(auth->nobody);
 	if (r == 0)
 		r = start_workers(auth);
 	if (r < 0) {
@@ -335,7 +335,7 @@ static int push(struct auth *auth, struct job *job)
 	return r;
 }
 
-/* Fills what the job is about: a user, a device, or the dummy that nobody is. */
+/* Fills what the job is about: a user, a device, or nobody, who costs as much to refuse. */
 static void identify(struct auth *auth, struct sb_str name, struct job *job)
 {
 	struct users *users = auth->reg->config.users;
@@ -351,7 +351,7 @@ static void identify(struct auth *auth, struct sb_str name, struct job *job)
 		                     sb_str_of((const char *)&since, sizeof(since)), password);
 		return;
 	}
-	memcpy(job->hash, auth->dummy, sizeof(job->hash));
+	memcpy(job->hash, auth->nobody, sizeof(job->hash));
 	registry_lock(auth->reg);
 	if (registry_find(auth->reg, name, &dev) == 0 && dev->credential &&
 	    strlen(dev->credential) < sizeof(job->hash))

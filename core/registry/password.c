@@ -36,7 +36,7 @@ int password_verify(struct sb_str password, const char *hash)
 	return saved == ENOMEM ? -ENOMEM : -EACCES;
 }
 
-int password_dummy(char out[static PASSWORD_HASH_BYTES])
+int password_nobody(char out[static PASSWORD_HASH_BYTES])
 {
 	unsigned char random[crypto_pwhash_argon2id_SALTBYTES + 32];
 	char salt[32];

@@ -10,4 +10,4 @@ int password_hash(struct sb_str password, char out[static PASSWORD_HASH_BYTES]);
 int password_verify(struct sb_str password, const char *hash);
 /* A hash no password fits: checking against it takes as long as against a real one, so that answers
  * do not tell which names exist. */
-int password_dummy(char out[static PASSWORD_HASH_BYTES]);
+int password_nobody(char out[static PASSWORD_HASH_BYTES]);

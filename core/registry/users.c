@@ -34,7 +34,7 @@ struct users {
 	pthread_mutex_t changing;
 	pthread_mutex_t lock;
 	struct map *by_name;
-	char dummy[PASSWORD_HASH_BYTES];
+	char nobody[PASSWORD_HASH_BYTES];
 };
 
 int users_new(struct users **out, struct docs *docs)
@@ -49,7 +49,7 @@ int users_new(struct users **out, struct docs *docs)
 	pthread_mutex_init(&users->lock, NULL);
 	r = map_new(&users->by_name);
 	if (r == 0)
-		r = password_dummy(users->dummy);
+		r = password_nobody(users->nobody);
 	if (r < 0) {
 		users_free(users);
 		return r;
@@ -144,7 +144,7 @@ int users_check(struct users *users, struct sb_str name, struct sb_str password,
 	int r;
 
 	if (!known)
-		memcpy(account.hash, users->dummy, sizeof(account.hash));
+		memcpy(account.hash, users->nobody, sizeof(account.hash));
 	r = password.n > PASSWORD_MOST ? -EACCES : password_verify(password, account.hash);
 	if (r == 0 && account.disabled)
 		r = -EACCES;
