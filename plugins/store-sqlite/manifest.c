@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <signalbox/kinds.h>
+
 #include "block.h"
+#include "retain.h"
 
 struct manifest {
 	pthread_mutex_t lock;
@@ -121,25 +124,48 @@ static const struct block *durable_block(const struct snapshot *s)
 	return best;
 }
 
-int32_t manifest_drop(struct manifest *m, struct sb_str class_, int64_t ts_ns)
+static void tell(const struct block *b, sb_dropped_fn fn, void *ud)
+{
+	const struct facts *f = &b->facts;
+	const struct sb_dropped dropped = {
+		.size = sizeof(dropped),
+		.level = f->level,
+		.class_ = sb_str_of(f->class_, strlen(f->class_)),
+		.name = sb_str_of(b->path, strlen(b->path)),
+		.t_min_ns = f->t_min_ns,
+		.t_max_ns = f->t_max_ns,
+		.rows = f->rows,
+		.bytes = b->bytes,
+	};
+
+	fn(ud, &dropped);
+}
+
+int32_t manifest_drop(struct manifest *m, const struct sb_drop *drop, sb_dropped_fn fn, void *ud)
 {
 	const struct snapshot *old = m->now;
-	const struct block *keep = durable_block(old);
-	struct snapshot *next = snapshot_new(old->n);
-	int32_t n = 0;
+	struct snapshot *next;
+	bool *go = calloc(old->n + 1, sizeof(*go));
+	int32_t n = go ? retain_choose(old, durable_block(old), drop, go) : -ENOMEM;
 
-	if (!next)
-		return -ENOMEM;
-	for (size_t i = 0; i < old->n; i++) {
+	if (n <= 0) {
+		free(go);
+		return n;
+	}
+	next = snapshot_new(old->n);
+	for (size_t i = 0; next && i < old->n; i++) {
 		struct block *b = old->blocks[i];
-		if (b != keep && b->facts.t_max_ns < ts_ns && strlen(b->facts.class_) == class_.n &&
-		    memcmp(b->facts.class_, class_.p, class_.n) == 0) {
-			atomic_store(&b->dropped, true);
-			n++;
+		if (!go[i]) {
+			next->blocks[next->n++] = block_ref(b);
 			continue;
 		}
-		next->blocks[next->n++] = block_ref(b);
+		if (fn)
+			tell(b, fn, ud);
+		atomic_store(&b->dropped, true);
 	}
+	free(go);
+	if (!next)
+		return -ENOMEM;
 	replace(m, next);
 	return n;
 }

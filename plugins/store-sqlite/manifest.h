@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <signalbox/types.h>
+#include <signalbox/kinds.h>
 
 struct block;
 struct manifest;
@@ -26,9 +26,9 @@ int32_t manifest_load(struct manifest *m, const struct plug *plug, uint32_t *bad
 int32_t manifest_add(struct manifest *m, struct block *const *blocks, size_t n);
 struct snapshot *manifest_snapshot(struct manifest *m);
 struct snapshot *snapshot_unref(struct snapshot *s);
-/* Drops the blocks of the class that end before ts_ns, but the one that says up to where everything
- * is durable. Their number, or a fault. */
-int32_t manifest_drop(struct manifest *m, struct sb_str class_, int64_t ts_ns);
+/* Drops what the order says, but never the block that says up to where everything is durable; fn,
+ * which may be NULL, hears of each. Their number, or a fault. */
+int32_t manifest_drop(struct manifest *m, const struct sb_drop *drop, sb_dropped_fn fn, void *ud);
 
 struct manifest_sums {
 	uint64_t blocks, bytes, chunks, damaged, seq_durable;

@@ -123,6 +123,10 @@ void pool_give(struct pool *pool, struct pooled *p, int64_t now_ns)
 {
 	struct pooled *rest = NULL;
 
+	if (p->block->dropped) { /* its file would stay as long as we hold it */
+		pool_close(p);
+		return;
+	}
 	(void)sqlite3_reset(p->chunks);
 	p->idle_since_ns = now_ns;
 	pthread_mutex_lock(&pool->lock);

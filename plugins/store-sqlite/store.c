@@ -203,13 +203,28 @@ static int32_t stats(void *self, struct sb_store_stats *out)
 	return 0;
 }
 
+static int32_t drop(void *self, const struct sb_drop *order, sb_dropped_fn fn, void *ud)
+{
+	struct store *store = self;
+	int32_t n = manifest_drop(store->manifest, order, fn, ud);
+
+	/* Connections that idle would keep the files. */
+	if (n > 0)
+		(void)pool_trim(store->pool, INT64_MAX);
+	return n;
+}
+
 static int32_t drop_before(void *self, struct sb_str class_, int64_t ts_ns)
 {
 	struct store *store = self;
-	int32_t n = manifest_drop(store->manifest, class_, ts_ns);
+	const struct sb_drop order = {
+		.size = sizeof(order),
+		.class_ = class_,
+		.before_ns = ts_ns,
+		.bytes = UINT64_MAX,
+	};
+	int32_t n = class_.n ? drop(self, &order, NULL, NULL) : 0;
 
-	/* Connections that idle would keep the files. */
-	(void)pool_trim(store->pool, INT64_MAX);
 	if (n > 0)
 		plug_say(&store->plug, SB_LOG_INFO, "retention: %d blocks of class %.*s dropped", n,
 		         (int)class_.n, class_.p);
@@ -222,6 +237,7 @@ static const struct sb_store table = {
 	.scan = scan,
 	.stats = stats,
 	.drop_before = drop_before,
+	.drop = drop,
 };
 
 static const void *ext(void *self, const char *id)

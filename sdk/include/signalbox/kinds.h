@@ -94,6 +94,23 @@ struct sb_store_stats {
 	int64_t t_min_ns, t_max_ns;
 };
 
+/* What a block that was forgotten held. */
+struct sb_dropped {
+	uint32_t size, level;
+	struct sb_str class_, name; /* name: where people find or miss it, a file perhaps */
+	int64_t t_min_ns, t_max_ns;
+	uint64_t rows, bytes;
+};
+typedef void (*sb_dropped_fn)(void *ud, const struct sb_dropped *);
+
+struct sb_drop {
+	uint32_t size;
+	uint32_t most;        /* blocks; 0: any number */
+	struct sb_str class_; /* empty: every class */
+	int64_t before_ns;    /* only blocks that end before */
+	uint64_t bytes;       /* enough when so many are given back; UINT64_MAX: all of them */
+};
+
 struct sb_store {
 	uint32_t size, pad_;
 	/* [inst] Write one block: all of it is durable and visible when done(0) is called, or
@@ -106,6 +123,11 @@ struct sb_store {
 	int32_t (*stats)(void *self, struct sb_store_stats *out);
 	/* [inst] Retention: forget whole blocks of the class that end before ts_ns. */
 	int32_t (*drop_before)(void *self, struct sb_str class_, int64_t ts_ns);
+	/* [inst] Retention and low water: forget whole blocks, those that end first, and tell of
+	 * each. A block stays as long as one written before it stays that overlaps it: what it
+	 * corrects must not come back. Whoever reads a block reads on; its room is given back with
+	 * the last of them. Their number, or a fault. */
+	int32_t (*drop)(void *self, const struct sb_drop *, sb_dropped_fn, void *ud);
 };
 
 /* ---- "sb.docstore/1": documents with compare-and-set: registry, users, rollouts, rules, audit */
