@@ -53,7 +53,10 @@ static void print_value(const char *key, const json_t *v)
 	                   : json_is_string(v) ? json_string_value(v)
 	                                       : number;
 
-	printf("#%s =%s%s\n", key, text && *text ? " " : "", text ? text : "");
+	char shown[64];
+
+	printf("#%s =%s%s\n", conf_show_key(key, shown, sizeof(shown)), text && *text ? " " : "",
+	       text ? text : "");
 }
 
 static void print_default(const char *key, const json_t *v)
@@ -104,7 +107,7 @@ static bool is_set(const struct conf *conf, const char *section, const char *key
 	const struct conf_entry *e;
 
 	for (size_t i = 0; (e = conf_entry(conf, section, i)); i++)
-		if (strcmp(e->key, key) == 0)
+		if (conf_same_key(e->key, key))
 			return true;
 	return false;
 }

@@ -222,6 +222,24 @@ int conf_load(struct conf *conf, const char *path)
 	return source.mistakes ? -EINVAL : 0;
 }
 
+bool conf_same_key(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if ((*a == '_' ? '-' : *a) != (*b == '_' ? '-' : *b))
+			return false;
+	return *a == *b;
+}
+
+const char *conf_show_key(const char *key, char *buf, size_t cap)
+{
+	size_t n = 0;
+
+	for (; key[n] && n + 1 < cap; n++)
+		buf[n] = key[n] == '_' ? '-' : key[n];
+	buf[n] = 0;
+	return buf;
+}
+
 /* A key that is set does not add to what the file says. */
 static void forget_file(struct conf *conf, struct conf_section *section, const char *key)
 {
@@ -230,7 +248,7 @@ static void forget_file(struct conf *conf, struct conf_section *section, const c
 	for (size_t i = 0; section && i < section->n; i++) {
 		struct conf_entry *entry = &section->entries[i];
 
-		if (strcmp(entry->key, key) == 0 && strcmp(entry->origin, "--set") != 0) {
+		if (conf_same_key(entry->key, key) && strcmp(entry->origin, "--set") != 0) {
 			entry_fini(entry);
 			conf->entries--;
 		} else {

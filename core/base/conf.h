@@ -24,8 +24,12 @@ struct conf_entry {
 };
 /* Section names in order, NULL after the last; "mqtt", "modbus boiler". */
 const char *conf_section(const struct conf *conf, size_t index);
-/* Entries of a section in order, NULL after the last. */
+/* Entries of a section in order, NULL after the last; keys are spelled as they were given. */
 const struct conf_entry *conf_entry(const struct conf *conf, const char *section, size_t index);
+/* '-' and '_' are one character in keys: max-packet-bytes is max_packet_bytes. */
+bool conf_same_key(const char *a, const char *b);
+/* As it is shown, with '-'; cut to cap - 1 bytes. Returns buf. */
+const char *conf_show_key(const char *key, char *buf, size_t cap);
 
 enum option_kind { OPTION_TEXT, OPTION_BOOL, OPTION_INT, OPTION_SIZE, OPTION_TIME, OPTION_CHOICE };
 

@@ -180,7 +180,7 @@ static void fill_one(struct filling *f, const struct option_spec *spec)
 	int r = 0;
 
 	for (size_t i = 0; (entry = conf_entry(f->conf, spec->section, i)); i++) {
-		if (strcmp(entry->key, spec->key) != 0)
+		if (!conf_same_key(entry->key, spec->key))
 			continue;
 		if (found && strcmp(entry->origin, "--set") != 0)
 			tell(f, "%s: [%s] %s is given twice, first in %s: keep one", entry->origin,
@@ -204,7 +204,8 @@ static void fill_one(struct filling *f, const struct option_spec *spec)
 static bool is_known(const struct option_spec *table, const char *section, const char *key)
 {
 	for (; table->section; table++)
-		if (strcmp(table->section, section) == 0 && (!key || strcmp(table->key, key) == 0))
+		if (strcmp(table->section, section) == 0 &&
+		    (!key || conf_same_key(table->key, key)))
 			return true;
 	return false;
 }

@@ -115,15 +115,17 @@ static bool is_json_list(const char *text)
 
 static void unknown_key(struct reading *rd, const struct conf_entry *e)
 {
-	char text[512] = "not known here; known are: enabled";
+	char text[1024] = "not known here; known are: enabled";
 	size_t at = strlen(text);
+	char shown[64];
 	const char *key = NULL;
 	json_t *member = NULL;
 	json_t *properties = rd->schema ? json_object_get(schema_root(rd->schema), "properties")
 	                                : NULL;
 	json_object_foreach(properties, key, member)
 	{
-		int n = snprintf(text + at, sizeof(text) - at, ", %s", key);
+		int n = snprintf(text + at, sizeof(text) - at, ", %s",
+		                 conf_show_key(key, shown, sizeof(shown)));
 		at += n > 0 ? (size_t)n : 0;
 		if (at >= sizeof(text))
 			break;
@@ -131,19 +133,36 @@ static void unknown_key(struct reading *rd, const struct conf_entry *e)
 	complain(rd, e, text);
 }
 
+/* The option as the schema spells it, where that differs; else the key as it was given. */
+static const char *name_of(const json_t *root, const char *given)
+{
+	json_t *properties = json_object_get(root, "properties");
+	const char *key = NULL;
+	json_t *member = NULL;
+	if (json_object_get(properties, given))
+		return given;
+	json_object_foreach(properties, key, member)
+	{
+		if (conf_same_key(key, given))
+			return key;
+	}
+	return given;
+}
+
 static int take_entry(struct reading *rd, const struct conf_entry *e)
 {
 	if (strcmp(e->key, "enabled") == 0)
 		return 0;
 	const json_t *root = rd->schema ? schema_root(rd->schema) : NULL;
+	const char *key = name_of(root, e->key);
 	bool is_known = false;
-	const json_t *own = root ? schema_member(root, e->key, &is_known) : NULL;
+	const json_t *own = root ? schema_member(root, key, &is_known) : NULL;
 	/* An option nobody declared is a typing mistake, unless the schema opens itself. */
 	if (!own && !json_is_true(json_object_get(root, "additionalProperties"))) {
 		unknown_key(rd, e);
 		return 0;
 	}
-	json_t *have = json_object_get(rd->doc, e->key);
+	json_t *have = json_object_get(rd->doc, key);
 	bool as_list = is_list(own) && !is_json_list(e->value);
 	json_t *v = convert(as_list ? json_object_get(own, "items") : own, e->value);
 	if (!v) {
@@ -156,22 +175,23 @@ static int take_entry(struct reading *rd, const struct conf_entry *e)
 		return 0;
 	}
 	if (!as_list)
-		return json_object_set_new(rd->doc, e->key, v) < 0 ? -ENOMEM : 0;
-	if (!have && json_object_set_new(rd->doc, e->key, json_array()) < 0)
+		return json_object_set_new(rd->doc, key, v) < 0 ? -ENOMEM : 0;
+	if (!have && json_object_set_new(rd->doc, key, json_array()) < 0)
 		return -ENOMEM;
-	return json_array_append_new(json_object_get(rd->doc, e->key), v) < 0 ? -ENOMEM : 0;
+	return json_array_append_new(json_object_get(rd->doc, key), v) < 0 ? -ENOMEM : 0;
 }
 
 /* The entry a JSON pointer is about: its first step is the key, its second the how-manieth. */
 static const struct conf_entry *entry_of(const struct reading *rd, const char *pointer)
 {
 	size_t n = strcspn(pointer + (pointer[0] == '/'), "/");
-	const char *key = pointer + (pointer[0] == '/');
-	long nth = key[n] == '/' ? strtol(key + n + 1, NULL, 10) : 0;
+	char key[64] = "";
+	memcpy(key, pointer + (pointer[0] == '/'), MIN(n, sizeof(key) - 1));
+	long nth = pointer[n + (pointer[0] == '/')] == '/' ? strtol(pointer + n + 2, NULL, 10) : 0;
 	const struct conf_entry *e = NULL;
 	const struct conf_entry *last = NULL;
 	for (size_t i = 0; (e = conf_entry(rd->conf, rd->section, i)); i++) {
-		if (strlen(e->key) != n || strncmp(e->key, key, n) != 0)
+		if (!conf_same_key(e->key, key))
 			continue;
 		last = e;
 		if (nth-- == 0)
@@ -188,9 +208,10 @@ static void report(void *ud, const char *pointer, const char *text)
 		complain(rd, e, text);
 		return;
 	}
+	char shown[128];
 	rd->wrong++;
 	log_error(0, "[%s]%s%s: %s", rd->section, pointer[0] ? " " : "",
-	          pointer + (pointer[0] == '/'), text);
+	          conf_show_key(pointer + (pointer[0] == '/'), shown, sizeof(shown)), text);
 }
 
 int section_read(json_t **out, const struct conf *conf, const char *section,

@@ -114,10 +114,10 @@ const char *options_exposed(const struct config *config)
 		if (is_loopback(config->listen[i].address))
 			continue;
 		if (!config->listen[i].tls)
-			return "listen is open to other machines without TLS: use listen_tls with "
+			return "listen is open to other machines without TLS: use listen-tls with "
 			       "tls.certificate and tls.key, or set insecure = yes";
 		if (config->anonymous)
-			return "listen_tls lets any machine in, and anonymous = yes anybody on it: "
+			return "listen-tls lets any machine in, and anonymous = yes anybody on it: "
 			       "set anonymous = no, or insecure = yes";
 	}
 	return NULL;

@@ -165,7 +165,7 @@ def test_a_suspended_device_is_put_out_and_stays_out():
 
 
 def test_a_credential_has_a_bounded_number_of_sessions():
-    with Platform("mqtt.max_device_sessions=5") as p:
+    with Platform("mqtt.max-device-sessions=5") as p:
         p.call("device.create", id="d1", password="secret of d1")
         peers = [joined(p, f"c{i}", "d1", "secret of d1", clean=False) for i in range(5)]
         assert Peer(p, connect("c9", "d1", "secret of d1", clean=False)).expect(0x20)[1] != 0
@@ -176,7 +176,7 @@ def test_a_credential_has_a_bounded_number_of_sessions():
 
 def test_nothing_is_open_to_other_machines_by_mistake():
     for sets in (["mqtt.listen=0.0.0.0:0"], ["mqtt.listen=[::]:0", "mqtt.anonymous=yes"],
-                 ["mqtt.listen_tls=0.0.0.0:0", "mqtt.anonymous=yes"], ["http.listen=0.0.0.0:0"]):
+                 ["mqtt.listen-tls=0.0.0.0:0", "mqtt.anonymous=yes"], ["http.listen=0.0.0.0:0"]):
         data = tempfile.mkdtemp(prefix="signalbox-test-")
         line = [str(SIGNALBOXD), "--data", data, "--set", "http.listen=127.0.0.1:0"]
         for one in sets:
@@ -215,7 +215,7 @@ def test_no_bytes_end_the_mqtt_server():
 
 
 def test_strangers_cost_little_and_not_for_long():
-    with Platform("mqtt.connect_timeout_s=1") as p:
+    with Platform("mqtt.connect-timeout-s=1") as p:
         begin = time.monotonic()
         assert Peer(p, b"\x10\xff\xff\x0f").ended()  # a CONNECT of 256 KiB: refused at its header
         assert time.monotonic() - begin < 0.9
@@ -248,7 +248,7 @@ def test_a_queue_full_of_unacknowledged_messages_blocks_nobody():
 
 
 def test_retained_messages_cost_what_they_hold():
-    with Platform("mqtt.max_retained=500", "mqtt.max_retained_bytes=1048576") as p:
+    with Platform("mqtt.max-retained=500", "mqtt.max-retained-bytes=1048576") as p:
         peer = joined(p, version=5)
         for n in range(5000):  # made and removed faster than any disk writes that down
             peer.send(publish(f"churn/{n}", b"x", retain=True, version=5))
@@ -263,7 +263,7 @@ def test_retained_messages_cost_what_they_hold():
 
 
 def test_subscriptions_cost_what_they_hold():
-    with Platform("mqtt.max_subscription_bytes=262144") as p:
+    with Platform("mqtt.max-subscription-bytes=262144") as p:
         peer = joined(p)
         codes = b""
         for n in range(10):
@@ -291,7 +291,7 @@ def test_looking_for_retained_messages_does_not_block_others():
 
 
 def test_who_does_not_read_is_cut_off_and_others_go_on():
-    with Platform("mqtt.max_queued_bytes=65536") as p:
+    with Platform("mqtt.max-queued-bytes=65536") as p:
         deaf, source = joined(p, "deaf"), joined(p, "source")
         deaf.send(subscribe("flood", qos=1)).expect(0x90)
         for n in range(400):

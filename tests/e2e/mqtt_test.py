@@ -151,7 +151,7 @@ def test_silence_is_cut_within_a_second_of_one_and_a_half_keep_alives():
 
 
 def test_who_does_not_say_connect_in_time_is_cut():
-    with Platform("mqtt.connect_timeout_s=2") as p:
+    with Platform("mqtt.connect-timeout-s=2") as p:
         s = socket.create_connection(p.mqtt)
         s.sendall(b"\x10\x0d\x00\x04MQ")
         s.settimeout(10)

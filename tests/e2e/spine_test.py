@@ -78,7 +78,7 @@ def test_a_wrong_configuration_names_file_line_and_remedy():
         answer = subprocess.run([SIGNALBOXD, "--check", "--config", conf.name, "--set", "http.max-clients=10"],
                                 capture_output=True, text=True, timeout=20)
         assert answer.returncode == 2
-        assert f"{conf.name}:5" in answer.stderr and "listen_tls" in answer.stderr, answer.stderr
+        assert f"{conf.name}:5" in answer.stderr and "listen-tls" in answer.stderr, answer.stderr
         line = [str(SIGNALBOXD), "--data", tempfile.mkdtemp(), "--config", conf.name, "--set", "http.max-clients=10"]
         answer = subprocess.run(line, capture_output=True, text=True, timeout=20)
         assert answer.returncode != 0 and "lissten" in answer.stderr, answer.stderr

@@ -121,11 +121,12 @@ static void a_set_key_takes_the_place_of_the_file(void **state)
 	struct reports reports = { 0 };
 
 	(void)state;
-	assert_int_equal(load(&conf, "[mqtt]\nlisten = a\n[modbus plant.1]\nhost = x\nhost = y\n"),
+	assert_int_equal(load(&conf,
+	                      "[mqtt]\nlisten = a\n[modbus plant.1]\nho_st = x\nho-st = y\n"),
 	                 0);
 	assert_int_equal(conf_set(conf, "mqtt.listen=b=c"), 0);
-	assert_int_equal(conf_set(conf, "modbus plant.1.host=z"), 0);
-	assert_int_equal(conf_set(conf, "modbus plant.1.host=u"), 0);
+	assert_int_equal(conf_set(conf, "modbus plant.1.ho-st=z"), 0);
+	assert_int_equal(conf_set(conf, "modbus plant.1.ho_st=u"), 0);
 	assert_int_equal(conf_fill(conf, table, &t, report, &reports), 0);
 	assert_string_equal(t.listen, "b=c");
 	assert_string_equal(conf_section(conf, 1), "modbus plant.1");

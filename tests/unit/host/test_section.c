@@ -20,6 +20,7 @@
 	"\"listen\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"             \
 	"\"ids\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"               \
 	"\"map\":{\"type\":\"object\",\"properties\":{\"k\":{\"type\":\"integer\"}}}," \
+	"\"max_wait_s\":{\"type\":\"integer\"},"                                       \
 	"\"secret\":{\"type\":\"string\",\"x-sb\":{\"secret\":true}}}}"
 
 struct fixture {
@@ -115,6 +116,15 @@ static void wrong_values_are_refused(void **state)
 	}
 }
 
+static void dash_and_underscore_are_one_character_of_keys(void **state)
+{
+	struct fixture *f = *state;
+	set(f, "x.max-wait_s=7");
+	assert_reads(f, "{\"flag\":false,\"max_wait_s\":7,\"wait\":\"2s\"}");
+	set(f, "x.max_wait-s=8"); /* the same option, given twice */
+	assert_refuses(f);
+}
+
 static void a_plugin_without_options_takes_none(void **state)
 {
 	const struct fixture *f = *state;
@@ -182,6 +192,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_json_value_fits_objects_and_lists, begin, end),
 		cmocka_unit_test_setup_teardown(one_value_of_a_list_is_a_list, begin, end),
 		cmocka_unit_test_setup_teardown(wrong_values_are_refused, begin, end),
+		cmocka_unit_test_setup_teardown(dash_and_underscore_are_one_character_of_keys,
+		                                begin, end),
 		cmocka_unit_test_setup_teardown(a_plugin_without_options_takes_none, begin, end),
 		cmocka_unit_test_setup_teardown(enabled_is_the_hosts_own_key, begin, end),
 		cmocka_unit_test_setup_teardown(getters_find_by_pointer_and_check_types, begin,
