@@ -154,6 +154,16 @@ void config_fini(struct config *c)
 	*c = (struct config){ 0 };
 }
 
+void config_swap(struct config *a, struct config *b)
+{
+	struct config was = *a;
+	*a = *b;
+	*b = was;
+	/* The getters find the document through the table. */
+	a->table.impl = a;
+	b->table.impl = b;
+}
+
 static void mask(const json_t *schema, json_t *value)
 {
 	for (size_t i = 0; i < json_array_size(value); i++)

@@ -16,5 +16,6 @@ struct config {
 /* Takes doc. schema may be NULL. */
 int config_init(struct config *c, json_t *doc, const struct schema *schema);
 void config_fini(struct config *c);
+void config_swap(struct config *a, struct config *b);
 /* The document as text, for people: secrets (x-sb {"secret": true}) become "***". To be freed. */
 char *config_show(const struct config *c);

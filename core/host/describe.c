@@ -100,7 +100,7 @@ static void give_instance(struct wire *w, struct instance *in)
 		[INSTANCE_CREATED] = "created",         [INSTANCE_CONFIGURED] = "configured",
 		[INSTANCE_RUNNING] = "running",         [INSTANCE_DRAINING] = "draining",
 		[INSTANCE_STOPPED] = "stopped",         [INSTANCE_FAILED] = "failed",
-		[INSTANCE_QUARANTINED] = "quarantined",
+		[INSTANCE_QUARANTINED] = "quarantined", [INSTANCE_REMOVED] = "removed",
 	};
 	wire_map(w);
 	wire_key_text(w, "name", in->name);
@@ -108,7 +108,9 @@ static void give_instance(struct wire *w, struct instance *in)
 	wire_key_text(w, "state", states[instance_state(in)]);
 	wire_key_text(w, "thread", in->worker ? in->worker->name : "");
 	give_health(w, in);
+	pthread_mutex_lock(&in->lock);
 	wire_key_text(w, "config", in->config_text ? in->config_text : "{}");
+	pthread_mutex_unlock(&in->lock);
 	wire_key_u64(w, "calls", load(&in->calls));
 	wire_key(w, "busy_seconds");
 	wire_f64(w, busy_seconds(in));
@@ -132,7 +134,8 @@ void describe_write(struct host *host, struct wire *out)
 	wire_array(out);
 	size_t n = atomic_load(&host->n_instances);
 	for (size_t i = 0; i < n; i++)
-		give_instance(out, host->instances[i]);
+		if (instance_state(host->instances[i]) != INSTANCE_REMOVED)
+			give_instance(out, host->instances[i]);
 	wire_array_end(out);
 	wire_key(out, "refused");
 	wire_array(out);
@@ -222,8 +225,9 @@ void describe_figures(struct host *host, host_metric_fn fn, void *ud)
 	size_t n = atomic_load(&host->n_instances);
 	for (size_t f = 0; f < ARRAY_LEN(figures); f++)
 		for (size_t i = 0; i < n; i++)
-			fn(ud, host->instances[i]->name, figures[f].name, figures[f].kind,
-			   figures[f].help, figures[f].value(host->instances[i]));
+			if (instance_state(host->instances[i]) != INSTANCE_REMOVED)
+				fn(ud, host->instances[i]->name, figures[f].name, figures[f].kind,
+				   figures[f].help, figures[f].value(host->instances[i]));
 	for (size_t f = 0; f < 8; f++)
 		for (uint32_t i = 0; i < host->n_workers; i++) {
 			struct streams_stats stats;

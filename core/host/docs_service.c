@@ -43,6 +43,7 @@ struct row {
 
 struct reply { /* from the question to the answer */
 	struct instance *instance;
+	uint32_t life;
 	struct space *space;
 	sb_doc_fn fn;
 	void *ud;
@@ -120,7 +121,8 @@ static void tell(const struct reply *r, int code, struct sb_str key, struct sb_b
                  uint64_t rev)
 {
 	struct frame f;
-	if (!r->fn || instance_state(r->instance) >= INSTANCE_STOPPED)
+	if (!r->fn || instance_state(r->instance) >= INSTANCE_STOPPED ||
+	    r->life != atomic_load(&r->instance->life))
 		return;
 	frame_enter(&f, r->instance, "docs answer");
 	r->fn(r->ud, code, key, doc, rev);
@@ -234,6 +236,7 @@ static int reply_new(struct reply **out, struct sb_host *h, sb_doc_fn fn, void *
 	if (!r)
 		return -ENOMEM;
 	r->instance = in;
+	r->life = atomic_load(&in->life);
 	r->space = space;
 	r->fn = fn;
 	r->ud = ud;

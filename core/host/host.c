@@ -338,7 +338,8 @@ void host_poll(struct host *host)
 {
 	for (size_t i = 0; i < host->n_instances; i++) {
 		struct instance *in = host->instances[i];
-		if (!atomic_exchange(&in->wants_restart, false))
+		if (!atomic_exchange(&in->wants_restart, false) ||
+		    instance_state(in) == INSTANCE_REMOVED)
 			continue;
 		log_info("%s asked for a restart: %s", in->name, in->last_error);
 		int r = lifecycle_restart(in);

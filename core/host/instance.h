@@ -17,6 +17,7 @@ enum instance_state {
 	INSTANCE_STOPPED,
 	INSTANCE_FAILED,
 	INSTANCE_QUARANTINED,
+	INSTANCE_REMOVED, /* the configuration has it no more; its place is kept */
 };
 
 /* The instance behind a handle a plugin gave; checks its tag. */

@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "base/own.h"
+#include "host/metrics.h"
 #include "host/service.h"
 #include "host/state.h"
 #include "host/worker.h"
@@ -188,6 +189,7 @@ static int start_here(void *arg)
 	service_stream_end(in);
 	service_loop_end(in);
 	tell_stopped(in);
+	atomic_fetch_add(&in->life, 1);
 	return r;
 }
 
@@ -221,9 +223,27 @@ static int stop_here(void *arg)
 		frame_leave(&f);
 	}
 	set_state(in, INSTANCE_STOPPED);
+	atomic_fetch_add(&in->life, 1);
 	service_loop_end(in);
 	tell_stopped(in);
 	return 0;
+}
+
+struct reconfigure_turn {
+	struct instance *instance;
+	const struct config *config;
+};
+
+static int reconfigure_here(void *arg)
+{
+	struct reconfigure_turn turn = *(struct reconfigure_turn *)arg;
+	struct frame f;
+	free(arg);
+	frame_enter(&f, turn.instance, "reconfigure");
+	int r = turn.instance->descriptor->ops->reconfigure(turn.instance->self,
+	                                                    &turn.config->table);
+	frame_leave(&f);
+	return r;
 }
 
 /* ---- main thread again */
@@ -281,28 +301,86 @@ void lifecycle_stop(struct instance *in, int64_t deadline_ns)
 		log_debug("%s stopped", in->name);
 }
 
-/* Its tables were only handed out for calls on its own thread. */
-static bool is_restartable(const struct instance *in)
+bool lifecycle_is_alone(const struct sb_descriptor *descriptor)
 {
-	const char *const *ids = in->descriptor->provides;
+	const char *const *ids = descriptor->provides;
 	for (size_t i = 0; ids && ids[i] && i < MAX_PROVIDES; i++)
 		if (strcmp(ids[i], "sb.source/1") != 0)
 			return false;
-	return !in->is_stuck;
+	return true;
 }
 
-int lifecycle_restart(struct instance *in)
+int lifecycle_end(struct instance *in)
 {
-	if (!is_restartable(in))
-		return -EBUSY;
 	lifecycle_stop(in, clock_mono() + RESTART_DRAIN_NS);
 	if (in->is_stuck)
 		return -EBUSY;
 	lifecycle_destroy(in);
+	return 0;
+}
+
+int lifecycle_begin(struct instance *in)
+{
+	pthread_mutex_lock(&in->lock);
+	in->health = SB_HEALTH_OK;
+	in->health_why[0] = in->last_error[0] = '\0';
+	pthread_mutex_unlock(&in->lock);
+	atomic_store(&in->wants_restart, false);
 	int r = lifecycle_create(in);
 	if (r >= 0)
 		r = lifecycle_configure(in);
 	return r < 0 ? r : lifecycle_start(in);
+}
+
+int lifecycle_restart(struct instance *in)
+{
+	if (!lifecycle_is_alone(in->descriptor) || in->is_stuck)
+		return -EBUSY;
+	int r = lifecycle_end(in);
+	return r < 0 ? r : lifecycle_begin(in);
+}
+
+int lifecycle_reconfigure(struct instance *in, const struct config *config)
+{
+	if (atomic_load(&in->state) != INSTANCE_RUNNING ||
+	    !SB_HAS(in->descriptor->ops, reconfigure))
+		return SB_RESTART;
+	struct reconfigure_turn *turn = malloc(sizeof(*turn));
+	if (!turn)
+		return -ENOMEM;
+	*turn = (struct reconfigure_turn){ in, config };
+	int r = worker_call(in->worker, reconfigure_here, turn, patience(in));
+	return r == -ETIMEDOUT ? failed(in, r, "reconfigure") : r;
+}
+
+int lifecycle_try(struct instance *in, struct config *config)
+{
+	if (!in->trial) {
+		struct instance *trial = calloc(1, sizeof(*trial));
+		if (!trial)
+			return -ENOMEM;
+		trial->tag = INSTANCE_TAG;
+		trial->host = in->host;
+		trial->product = in->product;
+		trial->descriptor = in->descriptor;
+		trial->worker = in->worker;
+		pthread_mutex_init(&trial->lock, NULL);
+		trial->name = strdup(in->name);
+		in->trial = trial;
+		if (!trial->name)
+			return -ENOMEM;
+	}
+	struct instance *trial = in->trial;
+	set_state(trial, INSTANCE_CREATED);
+	trial->last_error[0] = '\0';
+	config_swap(&trial->config, config);
+	int r = lifecycle_create(trial);
+	if (r >= 0)
+		r = lifecycle_configure(trial);
+	lifecycle_destroy(trial);
+	metrics_forget(in->host->metrics, trial);
+	config_swap(&trial->config, config);
+	return MIN(r, 0);
 }
 
 void lifecycle_destroy(struct instance *in)
@@ -322,6 +400,7 @@ struct instance *lifecycle_free(struct instance *in)
 		return NULL;
 	if (in->own_thread)
 		worker_free(in->worker);
+	lifecycle_free(in->trial);
 	map_free(in->fds);
 	map_free(in->timers);
 	free(in->name);

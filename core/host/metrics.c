@@ -129,6 +129,21 @@ void *metrics_cell(struct metrics *m, const struct instance *in, const char *nam
 	return cell;
 }
 
+void metrics_forget(struct metrics *m, const struct instance *in)
+{
+	pthread_mutex_lock(&m->lock);
+	for (struct cell **at = &m->first; *at;) {
+		struct cell *c = *at;
+		if (c->instance != in) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		cell_free(c);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
 void metrics_each(struct metrics *m, host_metric_fn fn, void *ud)
 {
 	pthread_mutex_lock(&m->lock);

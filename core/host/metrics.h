@@ -15,3 +15,5 @@ void *metrics_cell(struct metrics *m, const struct instance *in, const char *nam
                    bool is_gauge);
 /* By name, then in order of making: what OpenMetrics wants. Any thread. */
 void metrics_each(struct metrics *m, host_metric_fn fn, void *ud);
+/* Main thread: the cells of this instance, which nobody writes any more. */
+void metrics_forget(struct metrics *m, const struct instance *in);

@@ -88,7 +88,7 @@ static int add(struct host *host, const struct conf *conf, const struct product 
 	return r < 0 ? r : lifecycle_configure(in);
 }
 
-static int check_name(const char *section)
+int populate_check_name(const char *section)
 {
 	size_t n = strlen(section);
 	if (n <= MAX_INSTANCE_NAME && text_is_name(sb_str_of(section, n), n))
@@ -103,7 +103,7 @@ static int add_section(struct host *host, const struct conf *conf, const char *s
 	int enabled = 0;
 	if (!product)
 		return 0;
-	int r = check_name(section);
+	int r = populate_check_name(section);
 	if (r >= 0)
 		r = section_enabled(conf, section, &enabled);
 	if (r < 0 || !enabled)
@@ -122,7 +122,7 @@ int populate_check(const struct host *host, const struct conf *conf)
 		int enabled = 0;
 		if (!product)
 			continue;
-		int r = check_name(section);
+		int r = populate_check_name(section);
 		if (r >= 0)
 			r = section_enabled(conf, section, &enabled);
 		if (r >= 0 && enabled)
@@ -134,8 +134,8 @@ int populate_check(const struct host *host, const struct conf *conf)
 	return first;
 }
 
-static bool has_section(const struct host *host, const struct conf *conf,
-                        const struct product *product)
+bool populate_has_section(const struct host *host, const struct conf *conf,
+                          const struct product *product)
 {
 	const char *section = NULL;
 	for (size_t i = 0; (section = conf_section(conf, i)); i++)
@@ -155,7 +155,7 @@ int populate_host(struct host *host, const struct conf *conf)
 	}
 	for (size_t i = 0; i < host->n_products; i++) {
 		const struct product *p = host->products[i];
-		if (p->descriptor->flags & SB_AUTOSTART && !has_section(host, conf, p))
+		if (p->descriptor->flags & SB_AUTOSTART && !populate_has_section(host, conf, p))
 			(void)add(host, conf, p, p->descriptor->section, false);
 	}
 	return first;

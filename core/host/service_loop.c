@@ -183,6 +183,7 @@ static void cancel_timer(struct sb_host *h, sb_timer id)
 
 struct post {
 	struct instance *instance;
+	uint32_t life;
 	sb_task_fn fn;
 	void *ud;
 };
@@ -199,7 +200,7 @@ static void on_post(void *ud)
 	struct post post = *(struct post *)ud;
 	free(ud);
 	atomic_fetch_sub_explicit(&post.instance->posts_waiting, 1, memory_order_relaxed);
-	if (!is_live(post.instance))
+	if (!is_live(post.instance) || post.life != atomic_load(&post.instance->life))
 		return;
 	struct frame f;
 	frame_enter(&f, post.instance, "posted task");
@@ -222,7 +223,7 @@ static int32_t post(struct sb_host *h, sb_task_fn fn, void *ud)
 	struct post *p = malloc(sizeof(*p));
 	int r = -ENOMEM;
 	if (p) {
-		*p = (struct post){ in, fn, ud };
+		*p = (struct post){ in, atomic_load(&in->life), fn, ud };
 		r = loop_post(in->worker->loop, on_post, p);
 	}
 	if (r == 0)

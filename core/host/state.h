@@ -69,7 +69,9 @@ struct instance {
 	bool is_explicit; /* the configuration names it */
 	bool is_stuck;    /* a call did not come back: neither memory nor thread may be reclaimed */
 	bool was_started;
-	uint32_t started_nr; /* order of starting, from 1 */
+	uint32_t started_nr;    /* order of starting, from 1 */
+	_Atomic uint32_t life;  /* grows when it stops: what the one before left is dropped */
+	struct instance *trial; /* configured with what is to come, never started; lifecycle.c */
 
 	/* what runs on its loop */
 	struct map *fds, *timers;

@@ -39,12 +39,14 @@ enum {
 
 struct sb_descriptor;
 
-/* create -> configure -> start -> (configure, live) -> drain -> stop -> destroy. */
+/* create -> configure -> start -> (reconfigure) -> drain -> stop -> destroy. An instance may also
+ * be made, configured and destroyed without a start: that is how a new configuration is tried. */
 struct sb_ops {
 	uint32_t size, pad_;
 	/* [main] Allocate; no I/O. */
 	int32_t (*create)(struct sb_host *, const struct sb_descriptor *, void **self);
-	/* [main] Before start; later again, live, unless it answers SB_RESTART. */
+	/* [main] Before start. Looks at everything the configuration alone can tell, and takes
+	 * nothing that a second instance beside this one would miss. */
 	int32_t (*configure)(void *self, const struct sb_config *);
 	/* [inst] */
 	int32_t (*start)(void *self);
@@ -57,6 +59,10 @@ struct sb_ops {
 	void (*destroy)(void *self);
 	/* [any] The table of an interface in `provides`, or NULL; the same one every time. */
 	const void *(*ext)(void *self, const char *id);
+	/* [inst] Optional. The configuration changed while the instance runs, and has passed
+	 * configure() of another instance. 0: it is in force. SB_RESTART or a fault: nothing
+	 * changed, and the host stops and starts the instance with it instead. */
+	int32_t (*reconfigure)(void *self, const struct sb_config *);
 };
 
 struct sb_descriptor {
