@@ -31,6 +31,7 @@
 #include "version.h"
 
 #define SPARE_DESCRIPTORS 1024 /* files, WebSocket clients, plugins */
+#define RESERVED_FILES    256  /* of these, never for devices */
 
 static bool is_loopback(const char *address)
 {
@@ -243,7 +244,9 @@ static int host_new_all(struct app *app)
 			     .plugin_dirs = (const char *const[]){ app->plugin_dir, NULL },
 			     .data_dir = app->data,
 			     .io_threads = (uint32_t)s->io_threads,
-			     .max_conns = (uint32_t)s->io_max_connections,
+			     .streams = { .max_conns = (uint32_t)s->io_max_connections,
+	                                  .reserved_fds = (uint32_t)s->http_max_clients +
+	                                                  RESERVED_FILES },
 			     .tls = app->tls,
 			     .allow_file = *s->plugins_allow ? s->plugins_allow : NULL,
 		     });

@@ -15,10 +15,14 @@ struct tls;
 struct streams_limits {
 	uint32_t max_conns;         /* of this loop; 0: 65,536 */
 	uint32_t handshake_seconds; /* TLS handshake must be done; 0: 10 */
+	/* Descriptors of the process that are left to others (files, console): peers wait in the
+	 * kernel's queue instead. At most a quarter of RLIMIT_NOFILE as it is at the moment. */
+	uint32_t reserved_fds;
 };
 
 struct streams_stats {
 	uint64_t accepted, refused, closed, bytes_in, bytes_out, handshakes, handshake_failures;
+	uint64_t accept_pauses; /* times peers had to wait for descriptors or memory */
 	uint32_t open_now;
 };
 

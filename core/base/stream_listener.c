@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -101,17 +103,46 @@ struct sb_str listener_peer_text(char *buf, size_t cap, const struct sockaddr *s
 
 /* ---- accepting */
 
+/* Descriptors are given out lowest first: a number this high says how few are left. */
+static bool is_reserved(const struct streams *s, int fd)
+{
+	struct rlimit limit;
+	if (s->limits.reserved_fds == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return false;
+	rlim_t reserve = MIN((rlim_t)s->limits.reserved_fds, limit.rlim_cur / 4);
+	return (rlim_t)fd >= limit.rlim_cur - reserve;
+}
+
+/* May a connection take one more? 0, or why not. */
+static int probe_descriptors(const struct listener *l)
+{
+	if (l->owner->limits.reserved_fds == 0)
+		return 0;
+	int fd = fcntl(l->watch.fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	bool reserved = is_reserved(l->owner, fd);
+	close(fd);
+	return reserved ? -EMFILE : 0;
+}
+
 static void resume(struct timer *t)
 {
 	struct listener *l = container_of(t, struct listener, pause);
+	int r = probe_descriptors(l);
+	if (r < 0) {
+		loop_timer(l->owner->loop, &l->pause, PAUSE_NS, 0);
+		return;
+	}
 	loop_watch(l->owner->loop, &l->watch, EPOLLIN);
 }
 
 /* Every cause that time may cure: descriptors, memory. The peers wait in the kernel's queue. */
 static void pause_accepting(struct listener *l, int r)
 {
-	log_warn(r, "%s: cannot accept connections", l->name);
-	l->owner->stats.refused++;
+	log_warn(r, "%s: %u connections are open and no more can be accepted for now, peers wait",
+	         l->name, l->owner->stats.open_now);
+	l->owner->stats.accept_pauses++;
 	loop_watch(l->owner->loop, &l->watch, 0);
 	loop_timer(l->owner->loop, &l->pause, PAUSE_NS, 0);
 }
@@ -149,13 +180,21 @@ static void on_accept(struct watch *w, uint32_t events)
 {
 	(void)events;
 	struct listener *l = container_of(w, struct listener, watch);
+	int r = probe_descriptors(l);
+	if (r < 0) {
+		pause_accepting(l, r);
+		return;
+	}
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		union address peer = { 0 };
 		socklen_t len = sizeof(peer);
 		int fd = accept4(w->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			take_in(l, fd, &peer);
-			continue;
+			if (!is_reserved(l->owner, fd))
+				continue;
+			pause_accepting(l, -EMFILE);
+			return;
 		}
 		if (errno == EAGAIN)
 			return;

@@ -199,15 +199,20 @@ static const struct {
 	{ "plugin_up", "gauge", "1 while the instance runs", figure_up },
 };
 
-#define STREAM_FIGURES(X)                                              \
-	X(accepted, "counter", "connections accepted")                 \
-	X(bytes_in, "counter", "bytes received")                       \
-	X(bytes_out, "counter", "bytes sent")                          \
-	X(closed, "counter", "connections ended")                      \
-	X(handshake_failures, "counter", "TLS handshakes that failed") \
-	X(handshakes, "counter", "TLS handshakes completed")           \
-	X(open_now, "gauge", "connections open")                       \
+#define STREAM_FIGURES(X)                                                      \
+	X(accepted, "counter", "connections accepted")                         \
+	X(accept_pauses, "counter", "times peers had to wait for descriptors") \
+	X(bytes_in, "counter", "bytes received")                               \
+	X(bytes_out, "counter", "bytes sent")                                  \
+	X(closed, "counter", "connections ended")                              \
+	X(handshake_failures, "counter", "TLS handshakes that failed")         \
+	X(handshakes, "counter", "TLS handshakes completed")                   \
+	X(open_now, "gauge", "connections open")                               \
 	X(refused, "counter", "connections refused")
+
+#define ONE(member, kind, help) +1
+enum { STREAM_FIGURE_COUNT = 0 STREAM_FIGURES(ONE) };
+#undef ONE
 
 static void each_stream_figure(const char *worker, const struct streams_stats *s, host_metric_fn fn,
                                void *ud, size_t which)
@@ -228,7 +233,7 @@ void describe_figures(struct host *host, host_metric_fn fn, void *ud)
 			if (instance_state(host->instances[i]) != INSTANCE_REMOVED)
 				fn(ud, host->instances[i]->name, figures[f].name, figures[f].kind,
 				   figures[f].help, figures[f].value(host->instances[i]));
-	for (size_t f = 0; f < 8; f++)
+	for (size_t f = 0; f < STREAM_FIGURE_COUNT; f++)
 		for (uint32_t i = 0; i < host->n_workers; i++) {
 			struct streams_stats stats;
 			worker_stats(host->workers[i], &stats);

@@ -52,8 +52,8 @@ static int copy_config(struct host *host, const struct host_config *config)
 	if (!host->config.io_threads)
 		host->config.io_threads = default_threads();
 	host->config.io_threads = MIN(host->config.io_threads, MAX_WORKERS);
-	if (!host->config.max_conns)
-		host->config.max_conns = DEFAULT_CONNS;
+	if (!host->config.streams.max_conns)
+		host->config.streams.max_conns = DEFAULT_CONNS;
 	return 0;
 }
 
@@ -62,7 +62,7 @@ static int make_workers(struct host *host)
 	for (uint32_t i = 0; i < host->config.io_threads; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "io/%u", i);
-		int r = worker_new(&host->workers[i], name, true, host->config.max_conns);
+		int r = worker_new(&host->workers[i], name, true, &host->config.streams);
 		if (r < 0)
 			return r;
 		host->n_workers++;

@@ -8,19 +8,19 @@
 
 #include <signalbox/plugin.h>
 
+#include "base/stream.h"
 #include "host/instance.h"
 
 struct conf;
 struct host;
 struct schema;
-struct tls;
 struct wire;
 
 struct host_config {
 	const char *const *plugin_dirs; /* NULL-ended */
 	const char *data_dir;           /* crash records: data_dir/crashes; NULL: none are kept */
 	uint32_t io_threads;            /* 0: max(1, cores - 1), 8 at most */
-	uint32_t max_conns;             /* per io thread */
+	struct streams_limits streams;  /* of each io thread */
 	struct tls *tls;                /* NULL: TLS listeners are refused */
 	const char *allow_file; /* NULL: every sound file; else sha256sum lines, only those */
 };

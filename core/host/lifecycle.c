@@ -84,7 +84,7 @@ static int choose_worker(struct instance *in)
 	struct host *host = in->host;
 	in->own_thread = in->descriptor->flags & SB_RUN_THREAD;
 	if (in->own_thread)
-		return worker_new(&in->worker, in->name, false, host->config.max_conns);
+		return worker_new(&in->worker, in->name, false, &host->config.streams);
 	in->worker = host->workers[host->next_worker++ % host->n_workers];
 	return 0;
 }

@@ -10,8 +10,6 @@
 
 #define LOG_MODULE "host"
 
-#define HANDSHAKE_SECONDS 10
-
 static void sweep(struct hook *h)
 {
 	struct worker *w = container_of(h, struct worker, sweep);
@@ -38,7 +36,8 @@ static void sample(struct timer *t)
 	pthread_mutex_unlock(&w->lock);
 }
 
-int worker_new(struct worker **out, const char *name, bool is_shared, uint32_t max_conns)
+int worker_new(struct worker **out, const char *name, bool is_shared,
+               const struct streams_limits *limits)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	if (!w)
@@ -46,7 +45,7 @@ int worker_new(struct worker **out, const char *name, bool is_shared, uint32_t m
 	pthread_mutex_init(&w->lock, NULL);
 	snprintf(w->name, sizeof(w->name), "%s", name);
 	w->is_shared = is_shared;
-	w->max_conns = max_conns;
+	w->limits = *limits;
 	w->sweep.fn = sweep;
 	w->sampler.fn = sample;
 	int r = loop_new(&w->loop, name);
@@ -110,9 +109,7 @@ struct streams *worker_streams(struct worker *w)
 {
 	if (w->streams)
 		return w->streams;
-	const struct streams_limits limits = { .max_conns = w->max_conns,
-		                               .handshake_seconds = HANDSHAKE_SECONDS };
-	int r = streams_new(&w->streams, w->loop, &limits);
+	int r = streams_new(&w->streams, w->loop, &w->limits);
 	if (r < 0) {
 		log_error(r, "thread %s cannot serve connections", w->name);
 		return NULL;

@@ -18,7 +18,7 @@ struct worker {
 	char name[32];
 	struct loop *loop;
 	struct streams *streams; /* made when first asked for */
-	uint32_t max_conns;
+	struct streams_limits limits;
 	pthread_t thread;
 	bool is_running;
 	bool is_shared;
@@ -29,7 +29,8 @@ struct worker {
 	pthread_mutex_t lock;
 };
 
-int worker_new(struct worker **out, const char *name, bool is_shared, uint32_t max_conns);
+int worker_new(struct worker **out, const char *name, bool is_shared,
+               const struct streams_limits *limits);
 /* Ends its thread first. */
 struct worker *worker_free(struct worker *w);
 int worker_start(struct worker *w); /* 0 if it runs already */

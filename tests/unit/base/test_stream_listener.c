@@ -61,13 +61,51 @@ static void without_descriptors_it_waits_without_spinning_and_then_serves(void *
 		assert_int_equal(loop_turn(loop, 50 * NS_PER_MS), 0);
 	setrlimit(RLIMIT_NOFILE, &was);
 	assert_in_range(turn_count, 1, 20);
-	assert_true(stats().refused > 0);
+	assert_true(stats().accept_pauses > 0);
 	assert_int_equal(stats().accepted, 0);
 	say(fd, "yes\n");
 	for (int i = 0; i < 200 && stats().accepted == 0; i++)
 		turns(1);
 	assert_int_equal(hear(fd, buf, sizeof(buf)), 4);
 	close(fd);
+	finish();
+}
+
+static void descriptors_of_others_are_left_to_them(void **state)
+{
+	(void)state;
+	char buf[10];
+	struct sb_listen spec = peer_spec();
+	begin(&spec, NULL, 100);
+	streams_free(streams);
+	struct streams_limits limits = { .max_conns = 100, .reserved_fds = 3 };
+	assert_int_equal(streams_new(&streams, loop, &limits), 0);
+	assert_int_equal(streams_listen(streams, &spec, NULL, &port, &listener_id), 0);
+	int fds[4];
+	struct rlimit was, now;
+	getrlimit(RLIMIT_NOFILE, &was);
+	for (size_t i = 0; i < 3; i++)
+		fds[i] = dial();
+	/* Of the three, the first takes what is free and the second begins what is reserved. */
+	now = (struct rlimit){ (rlim_t)fds[2] + 2 + 3, was.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &now);
+	int turn_count = 0;
+	for (int64_t until = clock_mono() + 250 * NS_PER_MS; clock_mono() < until; turn_count++)
+		assert_int_equal(loop_turn(loop, 50 * NS_PER_MS), 0);
+	assert_in_range(turn_count, 1, 20);
+	assert_int_equal(stats().accepted, 2);
+	assert_int_equal(stats().accept_pauses, 1);
+	fds[3] = dup(fds[0]); /* what is reserved is there for others */
+	assert_true(fds[3] >= 0);
+	close(fds[3]);
+	close(fds[0]);
+	close(fds[1]);
+	for (int i = 0; i < 200 && stats().accepted < 3; i++)
+		turns(1);
+	say(fds[2], "yes\n");
+	assert_int_equal(hear(fds[2], buf, sizeof(buf)), 4);
+	setrlimit(RLIMIT_NOFILE, &was);
+	close(fds[2]);
 	finish();
 }
 
@@ -155,6 +193,7 @@ int main(void)
 		cmocka_unit_test(a_listener_refuses_more_than_it_may_hold),
 		cmocka_unit_test(the_limit_of_the_loop_holds_across_listeners),
 		cmocka_unit_test(without_descriptors_it_waits_without_spinning_and_then_serves),
+		cmocka_unit_test(descriptors_of_others_are_left_to_them),
 		cmocka_unit_test(a_plugin_may_refuse_a_connection),
 		cmocka_unit_test(thousands_of_connections_talk_and_go),
 		cmocka_unit_test(ipv6_listeners_serve_both_families_and_show_plain_addresses),
