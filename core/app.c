@@ -22,6 +22,7 @@
 #include "host/host.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
+#include "journal/owners.h"
 #include "reference.h"
 #include "registry/registry.h"
 #include "registry/users.h"
@@ -30,6 +31,10 @@
 #include "series/series.h"
 #include "version.h"
 
+/* How far behind a plugin's oldest record in the journal may be until it is asked to write it anew,
+ * and until it is lost. */
+#define PLUGINS_ASK       (64ull << 20)
+#define PLUGINS_DROP      (1ull << 30)
 #define SPARE_DESCRIPTORS 1024 /* files, WebSocket clients, plugins */
 #define RESERVED_FILES    256  /* of these, never for devices */
 
@@ -178,6 +183,12 @@ static int storage_new(struct app *app)
 				    .ud = app,
 			    });
 	if (r == 0)
+		r = owners_new(&app->owners, &(struct owners_config){
+						     .journal = app->journal,
+						     .ask_bytes = PLUGINS_ASK,
+						     .drop_bytes = PLUGINS_DROP,
+					     });
+	if (r == 0)
 		r = catalog_new(&app->catalog, journal_define_record, app);
 	if (r == 0)
 		r = series_db_new(&app->series, &(struct series_config){
@@ -215,6 +226,7 @@ static int registry_new_all(struct app *app)
 		               &(struct ingest_config){
 				       .host = app->host,
 				       .journal = app->journal,
+				       .owners = app->owners,
 				       .registry = app->registry,
 				       .catalog = app->catalog,
 				       .max_series_per_device = (uint32_t)s->ingest_max_series,
@@ -338,6 +350,9 @@ int app_init(struct app *app, const struct args *args)
 void app_fini(struct app *app)
 {
 	api_free(app->api);
+	if (app->journal)
+		journal_stop(app->journal); /* or it would recycle what owners let go */
+	owners_free(app->owners);
 	journal_free(app->journal);
 	host_free(app->host);
 	ingest_free(app->ingest);

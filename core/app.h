@@ -13,6 +13,7 @@ struct host;
 struct ingest;
 struct journal;
 struct loop;
+struct owners;
 struct registry;
 struct series_db;
 struct tls;
@@ -29,6 +30,7 @@ struct app {
 	struct host *host;
 	struct docs *docs;
 	struct journal *journal;
+	struct owners *owners; /* of what plugins keep in the journal */
 	struct catalog *catalog;
 	struct registry *registry;
 	struct users *users;

@@ -17,7 +17,9 @@
 #include "base/own.h"
 #include "host/docs.h"
 #include "host/host.h"
+#include "ingest/ingest.h"
 #include "journal/journal.h"
+#include "journal/owners.h"
 #include "model/record.h"
 #include "notify.h"
 #include "registry/registry.h"
@@ -65,6 +67,9 @@ static int replay_record(void *ud, uint64_t seq, struct sb_bytes payload)
 	struct app *app = replay->app;
 
 	replay->records++;
+	int r = owners_note(app->owners, seq, payload);
+	if (r < 0)
+		return r;
 	if (!payload.n)
 		return 0;
 	switch (payload.p[0]) {
@@ -241,6 +246,7 @@ static void on_tick(struct timer *t)
 	struct service *service = container_of(t, struct service, tick);
 
 	host_poll(service->app->host);
+	ingest_look(service->app->ingest);
 	notify_alive();
 }
 

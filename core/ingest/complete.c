@@ -3,6 +3,7 @@
 #include <signalbox/error.h>
 
 #include "host/instance.h"
+#include "ingest/records.h"
 #include "ingest/state.h"
 #include "journal/journal.h"
 
@@ -77,6 +78,7 @@ void complete_now(struct producer *p)
 		if (p->done == before && !first)
 			break;
 		first = false;
+		records_decided(p, before, r);
 		tell(p, before, r);
 	}
 	if (p->blocked && !p->stopped && has_room(p))

@@ -9,7 +9,9 @@
 #include "ingest/payload.h"
 #include "ingest/producer.h"
 #include "ingest/recent.h"
+#include "ingest/records.h"
 #include "ingest/state.h"
+#include "journal/owners.h"
 
 #define LOG_MODULE "ingest"
 #include "base/log.h"
@@ -51,6 +53,8 @@ static int serve(struct ingest *ingest)
 		r = host_provide(host, "sb.telemetry/1", &batch_service);
 	if (r == 0)
 		r = host_provide(host, "sb.payload/1", &payload_service);
+	if (r == 0 && ingest->config.owners)
+		r = host_provide(host, "sb.journal/1", &records_service);
 	return r;
 }
 
@@ -88,6 +92,17 @@ struct ingest *ingest_free(struct ingest *ingest)
 	pthread_mutex_destroy(&ingest->lock);
 	free(ingest);
 	return NULL;
+}
+
+void ingest_look(struct ingest *ingest)
+{
+	if (!ingest->config.owners)
+		return;
+	owners_look(ingest->config.owners);
+	pthread_mutex_lock(&ingest->lock);
+	for (struct producer *p = ingest->producers; p; p = p->next)
+		records_look(p);
+	pthread_mutex_unlock(&ingest->lock);
 }
 
 void ingest_stats(const struct ingest *ingest, struct ingest_stats *out)

@@ -8,11 +8,13 @@ struct catalog;
 struct host;
 struct ingest;
 struct journal;
+struct owners;
 struct registry;
 
 struct ingest_config {
 	struct host *host;
 	struct journal *journal;
+	struct owners *owners; /* of records that are not rows; NULL: "sb.journal/1" is not there */
 	struct registry *registry;
 	struct catalog *catalog;
 	uint32_t max_series_per_device; /* 2,048 */
@@ -24,6 +26,9 @@ struct ingest_config {
 
 int ingest_new(struct ingest **out, const struct ingest_config *config); /* before host_load() */
 struct ingest *ingest_free(struct ingest *ingest);
+
+/* Once a second or so: instances whose records lie far behind are asked for a snapshot. */
+void ingest_look(struct ingest *ingest);
 
 struct ingest_stats {
 	uint64_t messages, points, duplicates, late, quarantined, refused, throttled, backpressure;

@@ -160,6 +160,21 @@ int producer_give(struct producer *p, const struct row *row)
 	return SB_E_RANGE;
 }
 
+void *producer_open(struct producer *p, size_t n)
+{
+	if (p->n_pending == p->pending_cap && !grow_pending(p))
+		return NULL;
+	if (!p->ring && !make_ring(p))
+		return NULL;
+	close_record(p);
+	return journal_ring_reserve(p->ring, n);
+}
+
+void producer_close(struct producer *p, size_t n)
+{
+	journal_ring_commit(p->ring, n);
+}
+
 bool producer_expect(struct producer *p, sb_token token, uint32_t rejected, bool leans)
 {
 	if (!p->source)

@@ -30,6 +30,10 @@ bool producer_fits(const struct producer *p, size_t bytes);
 bool producer_ready(struct producer *p, size_t bytes);
 /* -ENOBUFS: the ring is full after all. SB_E_RANGE: no record can hold the row. */
 int producer_give(struct producer *p, const struct row *row);
+/* A record of its own, in order with those of rows: memory for n bytes, to be ended with
+ * producer_close(). NULL: full. */
+void *producer_open(struct producer *p, size_t n);
+void producer_close(struct producer *p, size_t n);
 /* After a message's rows: its completion comes when they are on disk. False: nobody wants it. */
 bool producer_expect(struct producer *p, sb_token token, uint32_t rejected, bool leans);
 /* Nothing was taken: writable() follows, by now + wait_ns if that is positive. */

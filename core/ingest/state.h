@@ -18,6 +18,7 @@ struct batch;
 struct device;
 struct instance;
 struct journal_ring;
+struct owner;
 struct series;
 
 #define STATE_COUNTERS(X) \
@@ -62,6 +63,10 @@ struct state_slot { /* a point on its way into a row */
 	uint8_t column, type;
 };
 
+struct state_checkpoint { /* holds once so many records of the ring are on disk */
+	uint64_t position, ticket;
+};
+
 #define STATE_CODECS 16
 
 struct producer {
@@ -90,6 +95,13 @@ struct producer {
 	uint32_t n_batches, n_held;
 	struct batch *scratch; /* what payloads are decoded into */
 	char why[200];         /* of the last refused payload */
+
+	struct owner *owner; /* of its own records; NULL until the first */
+	sb_snapshot_fn snapshot;
+	void *snapshot_ud;
+	_Atomic bool asked; /* a question is on its way to the loop; any thread */
+	/* The oldest that does not hold yet, and the newest; ticket 0: none. */
+	struct state_checkpoint checkpoints[2];
 
 	struct instance *codecs[STATE_CODECS];
 	uint32_t n_codecs;

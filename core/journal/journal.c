@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "journal/commit.h"
 #include "journal/disk.h"
+#include "journal/hold.h"
 #include "journal/rings.h"
 #include "journal/state.h"
 #include "journal/window.h"
@@ -52,7 +53,7 @@ size_t journal_record_max(const struct journal *j)
 static uint64_t floor_seq(void *ud)
 {
 	struct journal *j = ud;
-	return MIN(atomic_load(&j->checkpoint), window_floor(j));
+	return MIN(MIN(atomic_load(&j->checkpoint), window_floor(j)), hold_floor(j));
 }
 
 static void shelf_changed(void *ud)

@@ -93,8 +93,15 @@ struct journal_cursor *journal_cursor_free(struct journal_cursor *c);
 /* The next record; 0, or SB_AGAIN when there is none yet. payload lives until the next call. */
 int journal_cursor_next(struct journal_cursor *c, uint64_t *seq, struct sb_bytes *payload);
 
-/* Everything up to seq is in blocks and registry.db: segments before it may be recycled. Any
- * thread. */
+/* A consumer that reads nothing now but will need records later. Records with a higher number than
+ * `after` are kept; UINT64_MAX: it needs none. Any thread. */
+struct journal_hold;
+int journal_hold_new(struct journal *j, uint64_t after, struct journal_hold **out);
+void journal_hold_move(struct journal_hold *hold, uint64_t after);
+struct journal_hold *journal_hold_free(struct journal_hold *hold); /* before the journal */
+
+/* Everything up to seq is in blocks and registry.db: segments before it may be recycled, unless a
+ * cursor or a hold needs them. Any thread. */
 void journal_checkpoint(struct journal *j, uint64_t seq);
 uint64_t journal_seq(const struct journal *j); /* last durable record; any thread */
 

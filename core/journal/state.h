@@ -92,6 +92,7 @@ struct journal {
 	struct buffer definitions; /* u32 length, bytes; repeated */
 	size_t definitions_at;     /* before it: on disk */
 	struct journal_cursor *cursors;
+	struct journal_hold *holds;
 	struct journal_commit *window,
 		**window_end; /* the newest commits, while there are cursors */
 	size_t window_bytes;

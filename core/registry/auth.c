@@ -89,12 +89,24 @@ static struct sb_principal of_device(const struct device *dev)
 	};
 }
 
+/* The same after a restart: what a user left behind is found again by it. */
+static uint64_t user_number(struct sb_str name)
+{
+	unsigned char hash[crypto_generichash_BYTES_MIN];
+	uint64_t number;
+
+	(void)crypto_generichash(hash, sizeof(hash), (const unsigned char *)name.p, name.n, NULL,
+	                         0);
+	memcpy(&number, hash, sizeof(number));
+	return number;
+}
+
 static struct sb_principal of_user(struct sb_str name, int role)
 {
 	return (struct sb_principal){
 		.kind = SB_PRINCIPAL_USER,
 		.role = role,
-		.id = principal_id(SB_PRINCIPAL_USER, map_hash(name)),
+		.id = principal_id(SB_PRINCIPAL_USER, user_number(name)),
 	};
 }
 

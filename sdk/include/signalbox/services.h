@@ -224,7 +224,7 @@ struct sb_credentials {
 struct sb_principal { /* frozen */
 	int32_t kind, role;
 	sb_device device;
-	uint64_t id; /* the same principal has the same id for the life of the process; never 0 */
+	uint64_t id; /* the same principal has the same id, after a restart too; never 0 */
 };
 
 /* The answer to authenticate(): 0, -EACCES, or another fault. [inst] */
@@ -281,6 +281,39 @@ struct sb_docs {
 	/* [inst] fn once per document in key order from `from` on, then once with SB_E_NOT_FOUND.
 	 */
 	int32_t (*scan)(struct sb_host *, struct sb_str from, sb_doc_fn, void *ud);
+};
+
+/* ---- "sb.journal/1": records of the instance, opaque to the host, durable in one stream with what
+ * the instance commits and submits: one fdatasync for all, completions in one order. They are kept
+ * until the instance says that they are not needed any more; at the next start they are there
+ * again. For state that changes too often for documents. */
+enum { SB_JOURNAL_RECORD_MAX = 65536 }; /* bytes of one record */
+
+/* One record. A negative answer ends the replay and is what it returns. [inst] */
+typedef int32_t (*sb_record_fn)(void *ud, uint64_t position, struct sb_bytes record);
+/* Records up to this position keep the journal from being used again: write anew what of them still
+ * counts, then checkpoint(). [inst] */
+typedef void (*sb_snapshot_fn)(void *ud, uint64_t position);
+
+struct sb_journal {
+	uint32_t size, pad_;
+	/* [inst] Adds a record. *position: consecutive, growing over restarts; may be NULL.
+	 * SB_PENDING: a completion follows, with `token`, in the order of all commits, submits and
+	 * appends of this instance; if it is negative the record is not on disk and will not be.
+	 * 0: the instance takes no completions. SB_AGAIN: nothing taken, source->writable()
+	 * follows. SB_E_RANGE: too long. */
+	int32_t (*append)(struct sb_host *, struct sb_bytes record, sb_token token,
+	                  uint64_t *position);
+	/* [inst] Inside start() only, before the first append: fn for every record behind `after`
+	 * (0: all there are), oldest first. Positions go on behind the last one, and behind
+	 * `after`. Records before a checkpoint may come again. Reads the disk. */
+	int32_t (*replay)(struct sb_host *, uint64_t after, sb_record_fn, void *ud);
+	/* [inst] As soon as everything appended so far is on disk, what is up to this position is
+	 * not needed any more. */
+	int32_t (*checkpoint)(struct sb_host *, uint64_t position);
+	/* [inst] From now on fn is called when the oldest record that is needed lies far behind.
+	 * An instance that then does not checkpoint loses its oldest records, loudly. */
+	int32_t (*watch)(struct sb_host *, sb_snapshot_fn, void *ud);
 };
 
 /* ---- "sb.metrics/1": cells are host memory with one writer thread each, valid until destroy.

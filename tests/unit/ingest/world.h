@@ -24,6 +24,7 @@
 #include "host/instance.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
+#include "journal/owners.h"
 #include "model/record.h"
 #include "model/row.h"
 #include "registry/registry.h"
@@ -173,6 +174,7 @@ struct world {
 	struct loop *loop;
 	struct journal *journal;
 	struct journal_config journal_config;
+	struct owners *owners;
 	struct catalog *catalog;
 	struct registry *registry;
 	struct ingest *ingest;
@@ -355,11 +357,16 @@ static inline void world_start(struct world *w)
 	log_init(LOG_LEVEL_ERROR);
 	assert_int_equal(loop_new(&w->loop, "test"), 0);
 	assert_int_equal(journal_new(&w->journal, &w->journal_config), 0);
+	const struct owners_config owners = { .journal = w->journal,
+		                              .ask_bytes = 100 * 1000,
+		                              .drop_bytes = 100 * 1000 * 1000 };
+	assert_int_equal(owners_new(&w->owners, &owners), 0);
 	assert_int_equal(catalog_new(&w->catalog, world_define, w), 0);
 	registry.catalog = w->catalog;
 	assert_int_equal(registry_new(&w->registry, &registry), 0);
 	w->config.host = &w->host;
 	w->config.journal = w->journal;
+	w->config.owners = w->owners;
 	w->config.registry = w->registry;
 	w->config.catalog = w->catalog;
 	assert_int_equal(ingest_new(&w->ingest, &w->config), 0);
@@ -381,6 +388,8 @@ static inline void world_fini(struct world *w)
 {
 	world_stop_instance(w, &w->adapter);
 	world_stop_instance(w, &w->codec);
+	journal_stop(w->journal);
+	owners_free(w->owners);
 	journal_free(w->journal);
 	ingest_free(w->ingest);
 	registry_free(w->registry);
