@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alias.h"
 #include "auth.h"
 #include "connect.h"
 #include "disconnect.h"
@@ -39,7 +40,8 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 {
 	struct server *srv = ud;
 
-	if (srv->draining)
+	/* While the server drains, newcomers are told where to go instead. */
+	if (srv->stopped || (srv->draining && !srv->config.redirect[0]))
 		return -ESHUTDOWN;
 	if (srv->n_conns >= srv->config.max_connections) {
 		metrics_count(srv->m.connects_refused, 1);
@@ -66,14 +68,6 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 	return 0;
 }
 
-static void free_aliases(struct conn *c)
-{
-	for (uint32_t i = 0; c->aliases && i < c->srv->config.topic_alias_maximum; i++)
-		free(c->aliases[i].topic);
-	free(c->aliases);
-	c->aliases = NULL;
-}
-
 void conn_free(struct conn *c)
 {
 	struct server *srv = c->srv;
@@ -86,7 +80,7 @@ void conn_free(struct conn *c)
 		srv->conns = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	free_aliases(c);
+	alias_free(c);
 	acks_free(c->acks);
 	free(c->topic);
 	free(c->overflow);
@@ -318,6 +312,10 @@ void conn_send(struct conn *c, struct sb_bytes bytes)
 
 	if (c->state >= CONN_CLOSING)
 		return;
+	if (c->max_out && bytes.n > c->max_out) {
+		metrics_count(srv->m.answers_dropped, 1);
+		return;
+	}
 	if (!c->overflow && srv->stream->write(srv->host, c->handle, bytes) != SB_AGAIN)
 		return;
 	/* Whoever does not read what we answer is not asked any more. */

@@ -9,6 +9,7 @@
 #include "keepalive.h"
 
 struct acks;
+struct alias_out;
 struct connect;
 struct packet;
 struct server;
@@ -57,6 +58,7 @@ struct conn {
 	struct acks *acks;        /* see acks.h; usually NULL */
 	struct conn_topic *topic; /* NULL until the first telemetry */
 	struct conn_alias *aliases;
+	struct alias_out *aliases_out;
 	struct conn_buffer *overflow;
 	struct wheel_link link;
 	struct conn *next, *prev; /* of the server */
@@ -67,7 +69,7 @@ struct conn {
 		n_pinned; /* submits to be acknowledged directly; other unanswered calls */
 	uint16_t n_open;  /* QoS 1/2 publishes of the client that are not finished */
 	uint16_t keepalive_s, window; /* window: of the client, for what we send */
-	uint16_t alias_max;
+	uint16_t alias_max;           /* of the client, and of what we use */
 	uint8_t state, version, hold;
 	bool stalled, detail; /* detail: the client wants reason strings */
 	char peer[46];
@@ -79,7 +81,8 @@ int64_t conn_data(void *conn_ud, sb_conn handle, struct sb_bytes bytes);
 void conn_writable(void *conn_ud, sb_conn handle);
 void conn_closed(void *conn_ud, sb_conn handle, int32_t why);
 
-/* Send a control packet; it is never lost while the connection lasts. */
+/* Send a control packet; it is never lost while the connection lasts, unless it is larger than the
+ * client takes. */
 void conn_send(struct conn *c, struct sb_bytes bytes);
 /* Send a publish: 0, or SB_AGAIN if the client does not read fast enough. */
 int conn_try_send(struct conn *c, struct sb_bytes bytes);

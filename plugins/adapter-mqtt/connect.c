@@ -16,8 +16,6 @@
 #include "topic.h"
 #include "will.h"
 
-#define CLIENT_ID_MAX 256
-
 enum { /* connect flags */
        FLAG_RESERVED = 1,
        FLAG_CLEAN = 2,
@@ -54,7 +52,7 @@ static int take_protocol(struct conn *c, struct cursor *in)
 	return 0;
 }
 
-static uint8_t take_will(struct cursor *in, bool v5, struct fields *f, int64_t now_s)
+static uint8_t take_will(struct cursor *in, bool v5, struct fields *f)
 {
 	struct publish *w = &f->will;
 
@@ -63,11 +61,10 @@ static uint8_t take_will(struct cursor *in, bool v5, struct fields *f, int64_t n
 		if (bad)
 			return bad;
 		memcpy(w->forward, f->will_props.forward, sizeof(w->forward));
-		if (properties_have(&f->will_props, PROPERTY_MESSAGE_EXPIRY))
-			w->expires_s = now_s + f->will_props.value[PROPERTY_MESSAGE_EXPIRY];
 	}
 	w->topic = cursor_string(in);
 	w->payload = cursor_binary(in);
+	w->bad_text = f->will_props.value[PROPERTY_PAYLOAD_FORMAT] && !packet_text(w->payload);
 	w->qos = f->flags >> 3 & 3;
 	w->retain = f->flags & FLAG_WILL_RETAIN;
 	return in->bad ? REASON_MALFORMED : 0;
@@ -103,7 +100,7 @@ static uint8_t take_fields(struct conn *c, struct cursor *in, struct fields *f)
 	if (in->bad)
 		return REASON_MALFORMED;
 	if (f->flags & FLAG_WILL)
-		bad = take_will(in, v5, f, server_utc_s(c->srv));
+		bad = take_will(in, v5, f);
 	if (bad)
 		return bad;
 	if (f->flags & FLAG_USERNAME)
@@ -117,12 +114,26 @@ static uint8_t take_fields(struct conn *c, struct cursor *in, struct fields *f)
 
 static bool id_ok(struct sb_str id)
 {
-	if (id.n > CLIENT_ID_MAX)
+	if (id.n > CONNECT_ID_MAX)
 		return false;
 	for (size_t i = 0; i < id.n; i++)
 		if ((uint8_t)id.p[i] < 0x20 || id.p[i] == 0x7f)
 			return false;
 	return true;
+}
+
+/* Is this the server to connect to? */
+static int check_place(struct conn *c)
+{
+	const struct config *config = &c->srv->config;
+
+	if (config->redirect[0] && config->redirect_always)
+		return connack_refuse(c, REASON_MOVED, "the server has moved");
+	if (c->srv->draining && config->redirect[0])
+		return connack_refuse(c, REASON_USE_ANOTHER, "the server is stopping");
+	if (c->srv->draining)
+		return connack_refuse(c, REASON_SHUTTING_DOWN, "the server is stopping");
+	return 0;
 }
 
 static int check(struct conn *c, const struct fields *f)
@@ -145,9 +156,14 @@ static int check(struct conn *c, const struct fields *f)
 		                      "a kept session needs a client identifier");
 	if (f->flags & FLAG_WILL && !topic_name_ok(f->will.topic, config->max_topic_bytes))
 		return connack_refuse(c, REASON_BAD_TOPIC, "will: topic name");
-	if (c->srv->draining)
-		return connack_refuse(c, REASON_SHUTTING_DOWN, "the server is stopping");
-	return 0;
+	if (f->flags & FLAG_WILL && properties_have(&f->will_props, PROPERTY_RESPONSE_TOPIC) &&
+	    !topic_response_ok(f->will_props.response_topic))
+		return connack_refuse(c, REASON_PROTOCOL_ERROR, "will: response topic");
+	if (f->will.bad_text)
+		return connack_refuse(c, REASON_BAD_PAYLOAD, "will: payload is not UTF-8");
+	if (f->flags & FLAG_WILL_RETAIN && !config->max_retained)
+		return connack_refuse(c, REASON_NO_RETAIN, "no messages are retained here");
+	return check_place(c);
 }
 
 static struct connect *keep(struct conn *c, const struct fields *f)
@@ -164,6 +180,7 @@ static struct connect *keep(struct conn *c, const struct fields *f)
 	struct connect *req = calloc(1, sizeof(*req) + id.n);
 	if (!req)
 		return NULL;
+	req->will_expiry_s = -1;
 	memcpy(req->id, id.p, id.n);
 	req->id_n = (uint16_t)id.n;
 	req->assigned = !f->id.n;
@@ -171,9 +188,13 @@ static struct connect *keep(struct conn *c, const struct fields *f)
 	req->keepalive_s = f->keepalive_s;
 	req->expiry_s = conn_is_v5(c) ? f->props.value[PROPERTY_SESSION_EXPIRY]
 	                              : (req->clean ? 0 : UINT32_MAX);
+	req->asked_expiry_s = req->expiry_s;
+	req->wants_responses = f->props.value[PROPERTY_REQUEST_RESPONSE];
 	if (req->expiry_s > config->session_expiry_max_s)
 		req->expiry_s = config->session_expiry_max_s;
 	req->will_delay_s = f->will_props.value[PROPERTY_WILL_DELAY];
+	if (properties_have(&f->will_props, PROPERTY_MESSAGE_EXPIRY))
+		req->will_expiry_s = f->will_props.value[PROPERTY_MESSAGE_EXPIRY];
 	if (f->flags & FLAG_WILL) {
 		req->will = message_new(&f->will);
 		if (!req->will) {
@@ -195,6 +216,10 @@ static void note(struct conn *c, const struct fields *f)
 		window = f->props.value[PROPERTY_RECEIVE_MAXIMUM];
 	c->window = (uint16_t)window;
 	c->max_out = f->props.value[PROPERTY_MAXIMUM_PACKET];
+	uint32_t aliases = f->props.value[PROPERTY_TOPIC_ALIAS_MAXIMUM];
+	if (aliases > config->topic_alias_maximum)
+		aliases = config->topic_alias_maximum;
+	c->alias_max = (uint16_t)aliases;
 	c->detail = !properties_have(&f->props, PROPERTY_REQUEST_PROBLEM) ||
 	            f->props.value[PROPERTY_REQUEST_PROBLEM];
 	c->keepalive_s = f->keepalive_s;
@@ -243,13 +268,13 @@ int connect_take(struct conn *c, const struct packet *p)
 		return connack_refuse(c, bad, "malformed CONNECT");
 	if (bad)
 		return conn_fail(c, bad, "malformed CONNECT");
+	note(c, &f);
 	r = check(c, &f);
 	if (r < 0)
 		return r;
 	c->connect = keep(c, &f);
 	if (!c->connect)
 		return connack_refuse(c, REASON_BUSY, "out of memory");
-	note(c, &f);
 	c->state = CONN_CONNECTING;
 	conn_hold(c, CONN_HOLD_CONNECT);
 	struct sb_credentials who = { .size = sizeof(who),
@@ -352,6 +377,7 @@ static void attach(struct conn *c, struct session *s)
 	s->expiry_s = req->expiry_s;
 	s->will = req->will;
 	s->will_delay_s = req->will_delay_s;
+	s->will_expiry_s = req->will_expiry_s;
 	req->will = NULL;
 	c->session = s;
 	inflight_resume(s);
@@ -385,10 +411,15 @@ void connect_proceed(struct conn *c)
 		conn_leave(c, false, SB_DOWN_KICKED, why);
 		return;
 	}
+	if (!connack_give(c, present)) {
+		will_drop(s);
+		connack_refuse(c, REASON_TOO_LARGE, "the maximum packet size leaves no room");
+		conn_leave(c, false, SB_DOWN_KICKED, "maximum packet size");
+		return;
+	}
 	c->state = CONN_UP;
 	c->last_rx = srv->tick;
 	metrics_count(srv->m.connects, 1);
-	connack_give(c, present);
 	connect_drop(c);
 	wheel_put(&srv->conn_wheel, &c->link, conn_due(&c->link, srv->tick));
 	if (s->who.kind == SB_PRINCIPAL_DEVICE)

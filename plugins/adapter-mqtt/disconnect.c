@@ -8,27 +8,19 @@
 #include "reason.h"
 #include "server.h"
 
-#define WHY_MAX 200
-
 void disconnect_give(struct conn *c, uint8_t reason, const char *why)
 {
-	uint8_t buf[WRITER_HEAD + WHY_MAX + 16];
+	uint8_t buf[WRITER_HEAD + REASON_PROPERTIES_MAX + 16];
 	struct writer w = writer_of(buf, sizeof(buf));
 
 	if (!conn_is_v5(c))
 		return;
-	size_t n = strnlen(why, WHY_MAX);
 	writer_u8(&w, reason);
-	writer_varint(&w, (uint32_t)n + 3);
-	writer_u8(&w, PROPERTY_REASON_STRING);
-	writer_binary(&w, why, n);
-	struct sb_bytes packet = writer_seal(&w, PACKET_DISCONNECT << 4);
-	if (c->max_out && packet.n > c->max_out) {
-		const uint8_t brief[3] = { PACKET_DISCONNECT << 4, 1, reason };
-		conn_send(c, (struct sb_bytes){ brief, sizeof(brief) });
-		return;
-	}
-	conn_send(c, packet);
+	reason_put(&w, c, reason, why, 0);
+	/* A property length of 0 at the end is not spelled. */
+	if (w.n == WRITER_HEAD + 2)
+		w.n--;
+	conn_send(c, writer_seal(&w, PACKET_DISCONNECT << 4));
 }
 
 static int take_v5(struct conn *c, const struct packet *p, uint8_t *reason)
@@ -48,9 +40,9 @@ static int take_v5(struct conn *c, const struct packet *p, uint8_t *reason)
 	if (!properties_have(&props, PROPERTY_SESSION_EXPIRY))
 		return 0;
 	uint32_t expiry_s = props.value[PROPERTY_SESSION_EXPIRY];
-	if (expiry_s && !s->expiry_s)
-		return conn_fail(c, REASON_PROTOCOL_ERROR, "session expiry was 0 at CONNECT");
 	uint32_t max = c->srv->config.session_expiry_max_s;
+	if (expiry_s && !s->expiry_s && max)
+		return conn_fail(c, REASON_PROTOCOL_ERROR, "session expiry was 0 at CONNECT");
 	s->expiry_s = expiry_s < max ? expiry_s : max;
 	return 0;
 }

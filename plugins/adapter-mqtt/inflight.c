@@ -6,6 +6,7 @@
 
 #include "conn.h"
 #include "message.h"
+#include "outgoing.h"
 #include "packet.h"
 #include "puback.h"
 #include "reason.h"
@@ -13,10 +14,9 @@
 
 enum { WAITING, WANTS_PUBACK, WANTS_PUBREC, WANTS_PUBCOMP, DONE };
 
-#define ENTRY_COST   48
-#define MAX_CAP      32768
-#define ID_SPAN      65535
-#define PUBLISH_BITS 0x30
+#define ENTRY_COST 48
+#define MAX_CAP    32768
+#define ID_SPAN    65535
 
 static struct inflight_entry *entry_at(const struct inflight *f, uint64_t n)
 {
@@ -138,30 +138,16 @@ int inflight_queue(struct session *s, struct message *msg, const struct inflight
 
 /* ---- sending */
 
-/* Sets flags and identifier in a packet and sends it: 0, SB_AGAIN, or -EMSGSIZE. */
-static int send_packet(struct conn *c, struct sb_bytes packet, uint32_t id_at, uint8_t flags,
-                       uint16_t id)
+static int send_entry(struct session *s, const struct inflight_entry *e, const struct publish *p,
+                      uint16_t id, bool dup)
 {
-	if (!packet.n)
-		return -ENOMEM;
-	if (c->max_out && packet.n > c->max_out)
-		return -EMSGSIZE;
-	/* The packet lies in a frame of the route scratch, which is ours to write. */
-	uint8_t *p = (uint8_t *)(uintptr_t)packet.p;
-	p[0] = PUBLISH_BITS | flags;
-	if (id) {
-		p[id_at] = (uint8_t)(id >> 8);
-		p[id_at + 1] = (uint8_t)id;
-	}
-	int r = conn_try_send(c, packet);
-	if (r == 0)
-		metrics_count(c->srv->m.publish_sent, 1);
-	return r;
-}
+	struct outgoing o = { .qos = e->qos, .retain = e->retain, .dup = dup, .id = id };
 
-static uint8_t flags_of(uint8_t qos, bool retain, bool dup)
-{
-	return (uint8_t)(dup << 3 | qos << 1 | retain);
+	if (e->ids) {
+		o.n_ids = e->ids->n;
+		o.ids = e->ids->id;
+	}
+	return outgoing_send(s->conn, p, &o);
 }
 
 static void sent(struct inflight *f, struct inflight_entry *e)
@@ -175,19 +161,13 @@ static void sent(struct inflight *f, struct inflight_entry *e)
 static int send_next(struct session *s)
 {
 	struct inflight *f = &s->out;
-	struct conn *c = s->conn;
 	struct inflight_entry *e = entry_at(f, f->sent);
 	struct publish p;
-	uint32_t id_at;
 
 	message_view(e->msg, &p);
 	int r = -ETIME;
-	if (!p.expires_s || p.expires_s > server_utc_s(s->srv)) {
-		bool v5 = conn_is_v5(c);
-		struct sb_bytes packet = route_single(s->srv, &p, v5, e->qos > 0, e->ids, &id_at);
-		r = send_packet(c, packet, id_at, flags_of(e->qos, e->retain, false),
-		                e->qos ? id_of(f->sent) : 0);
-	}
+	if (!p.expires_s || p.expires_s > server_utc_s(s->srv))
+		r = send_entry(s, e, &p, e->qos ? id_of(f->sent) : 0, false);
 	if (r == SB_AGAIN)
 		return r;
 	f->sent++;
@@ -211,7 +191,6 @@ static int send_again(struct session *s)
 	struct inflight_entry *e = entry_at(f, f->resend);
 	uint16_t id = id_of(f->resend);
 	struct publish p;
-	uint32_t id_at;
 	int r = 0;
 
 	if (e->state == WANTS_PUBCOMP)
@@ -220,9 +199,7 @@ static int send_again(struct session *s)
 		if (f->open >= s->conn->window)
 			return SB_AGAIN;
 		message_view(e->msg, &p);
-		struct sb_bytes packet = route_single(s->srv, &p, conn_is_v5(s->conn), true, e->ids,
-		                                      &id_at);
-		r = send_packet(s->conn, packet, id_at, flags_of(e->qos, e->retain, true), id);
+		r = send_entry(s, e, &p, id, true);
 		if (r == SB_AGAIN)
 			return r;
 		e->open = true;
@@ -279,20 +256,11 @@ static void lost(struct session *s)
 static int send_now(struct session *s, struct route *rt, const struct inflight_delivery *d,
                     uint16_t id)
 {
-	struct conn *c = s->conn;
-	struct sb_bytes packet;
-	uint32_t id_at;
+	struct outgoing o = {
+		.qos = d->qos, .retain = d->retain, .id = id, .n_ids = d->n_ids, .ids = d->ids
+	};
 
-	if (d->n_ids && conn_is_v5(c)) {
-		struct inflight_ids *ids = copy_ids(d);
-		if (!ids)
-			return -ENOMEM;
-		packet = route_single(s->srv, rt->p, true, id != 0, ids, &id_at);
-		free(ids);
-	} else {
-		packet = route_packet(rt, conn_is_v5(c), id != 0, &id_at);
-	}
-	return send_packet(c, packet, id_at, flags_of(d->qos, d->retain, false), id);
+	return outgoing_share(s->conn, rt, &o);
 }
 
 /* Nothing is waiting and the client has room: send at once. 1: it has to be queued. */

@@ -16,6 +16,7 @@ struct publish {
 	uint16_t id;
 	uint8_t qos;
 	bool retain, dup;
+	bool bad_text; /* said to be UTF-8, and is not */
 };
 
 struct message {

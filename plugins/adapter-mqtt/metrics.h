@@ -13,6 +13,7 @@
 	X(publish_duplicate, "QoS 2 publishes received again and not taken twice")      \
 	X(publish_sent, "publishes sent to subscribers")                                \
 	X(publish_dropped, "publishes not delivered: full queue, too large or expired") \
+	X(answers_dropped, "control packets larger than their client takes, not sent")  \
 	X(publish_failed, "publishes the storage could not take; not acknowledged")     \
 	X(stalls, "times reading stopped because the storage was behind")               \
 	X(bytes_received, "bytes received")                                             \

@@ -29,7 +29,8 @@
 	  "memory for the subscriptions of one session")                                     \
 	X(max_device_sessions, 1, 1000000, 32, "sessions of one device's credential")        \
 	X(max_topic_bytes, 64, 65535, 1024, "longest topic name and filter")                 \
-	X(topic_alias_maximum, 0, 65535, 16, "topic aliases a 5.0 client may use")           \
+	X(topic_alias_maximum, 0, 65535, 16,                                                 \
+	  "topic aliases a 5.0 client may use, and we use towards it")                       \
 	X(max_retained, 0, 10000000, 100000, "retained messages")                            \
 	X(max_retained_bytes, 0, 2147483647, 67108864, "bytes of retained messages")         \
 	X(connect_timeout_s, 1, 3600, 10, "seconds in which CONNECT must be complete")       \
@@ -41,14 +42,18 @@
 	"\"" name "\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":127}," \
 	"\"maxItems\":4,\"default\":" fallback ",\"description\":\"" text "\"}"
 
-const char options_schema[] = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" LIST(
-	"listen", "[\"127.0.0.1:1883\"]",
-	"address and port; repeat for more") "," LIST("listen_tls", "[]",
-                                                      "the same with TLS") ",\"anonymous\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-									   "\"let clients without credentials in, as any device that has none\"},"
-									   "\"insecure\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-									   "\"let other machines in without TLS or anonymously\"}" NUMBERS(
-										   NUMBER) "}}";
+const char options_schema[] =
+	"{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" LIST("listen", "[\"127.0.0.1:1883\"]", "address and port; repeat for more") "," LIST(
+		"listen_tls", "[]",
+		"the same with TLS") ",\"anonymous\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+				     "\"let clients without credentials in, as any device that has none\"},"
+				     "\"insecure\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+				     "\"let other machines in without TLS or anonymously\"}"
+				     ",\"redirect\":{\"type\":\"string\",\"maxLength\":255,\"default\":\"\",\"description\":"
+				     "\"servers, host or host:port, 5.0 clients are told to use when this one stops\"}"
+				     ",\"redirect_always\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+				     "\"refuse every connection and name the servers of redirect: this one has moved\"}" NUMBERS(
+					     NUMBER) "}}";
 
 static int read_listen(const struct sb_config *from, const char *key, bool tls, struct config *out)
 {
@@ -72,6 +77,23 @@ static int read_listen(const struct sb_config *from, const char *key, bool tls, 
 		out->listen[out->n_listen++].tls = tls;
 	}
 	return 0;
+}
+
+static int read_redirect(const struct sb_config *from, struct config *out)
+{
+	struct sb_str text;
+	int32_t always = 0;
+
+	int r = from->str(from, "/redirect", &text);
+	if (r < 0)
+		return r;
+	if (text.n >= sizeof(out->redirect))
+		return SB_E_RANGE;
+	memcpy(out->redirect, text.p, text.n);
+	out->redirect[text.n] = 0;
+	r = from->boolean(from, "/redirect_always", &always);
+	out->redirect_always = always;
+	return r;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): a row of the table above is four statements */
@@ -98,6 +120,9 @@ int options_read(const struct sb_config *from, struct config *out)
 	if (r < 0)
 		return r;
 	out->insecure = insecure;
+	r = read_redirect(from, out);
+	if (r < 0)
+		return r;
 	r = read_listen(from, "listen", false, out);
 	return r < 0 ? r : read_listen(from, "listen_tls", true, out);
 }

@@ -78,6 +78,20 @@ bool packet_utf8(struct sb_str s)
 	return true;
 }
 
+bool packet_text(struct sb_bytes b)
+{
+	while (b.n) {
+		const uint8_t *end = memchr(b.p, 0, b.n);
+		size_t n = end ? (size_t)(end - b.p) : b.n;
+		if (!packet_utf8(sb_str_of((const char *)b.p, n)))
+			return false;
+		n += end != NULL;
+		b.p += n;
+		b.n -= n;
+	}
+	return true;
+}
+
 uint32_t cursor_varint(struct cursor *c)
 {
 	uint32_t v = 0;

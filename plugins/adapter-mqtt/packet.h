@@ -36,6 +36,8 @@ struct packet {
 int packet_frame(struct sb_bytes in, uint32_t max, struct packet *out);
 /* Well-formed UTF-8 without U+0000, surrogates and overlong forms. */
 bool packet_utf8(struct sb_str s);
+/* Well-formed UTF-8, U+0000 included: text that is no string of the protocol. */
+bool packet_text(struct sb_bytes b);
 
 /* ---- reading */
 struct cursor {

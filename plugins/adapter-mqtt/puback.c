@@ -6,29 +6,18 @@
 #include "reason.h"
 #include "server.h"
 
-#define WHY_MAX 200
-
 static void give_reason(struct conn *c, uint8_t first, uint16_t id, uint8_t reason, const char *why)
 {
-	uint8_t buf[WRITER_HEAD + WHY_MAX + 16];
+	uint8_t buf[WRITER_HEAD + REASON_PROPERTIES_MAX + 16];
 	struct writer w = writer_of(buf, sizeof(buf));
 
 	writer_u16(&w, id);
 	writer_u8(&w, reason);
-	if (why && c->detail) {
-		size_t n = strnlen(why, WHY_MAX);
-		writer_varint(&w, (uint32_t)n + 3);
-		writer_u8(&w, PROPERTY_REASON_STRING);
-		writer_binary(&w, why, n);
-	}
-	struct sb_bytes packet = writer_seal(&w, first);
-	if (c->max_out && packet.n > c->max_out) {
-		w = writer_of(buf, sizeof(buf));
-		writer_u16(&w, id);
-		writer_u8(&w, reason);
-		packet = writer_seal(&w, first);
-	}
-	conn_send(c, packet);
+	reason_put(&w, c, reason, c->detail ? why : NULL, 0);
+	/* A property length of 0 at the end is not spelled. */
+	if (w.n == WRITER_HEAD + 4)
+		w.n--;
+	conn_send(c, writer_seal(&w, first));
 }
 
 void puback_give(struct conn *c, uint8_t type, uint16_t id, uint8_t reason, const char *why)
@@ -60,7 +49,8 @@ static void take_pubrec(struct conn *c, uint16_t id, uint8_t reason)
 	int r = inflight_pubrec(c->session, id, reason);
 
 	if (reason < 0x80)
-		puback_give(c, PACKET_PUBREL, id, r ? REASON_ID_NOT_FOUND : REASON_SUCCESS, NULL);
+		puback_give(c, PACKET_PUBREL, id, r ? REASON_ID_NOT_FOUND : REASON_SUCCESS,
+		            r ? "nothing was sent with this packet identifier" : NULL);
 }
 
 static void take_pubrel(struct conn *c, uint16_t id)
@@ -69,7 +59,8 @@ static void take_pubrel(struct conn *c, uint16_t id)
 
 	if (known && c->n_open)
 		c->n_open--;
-	puback_give(c, PACKET_PUBCOMP, id, known ? REASON_SUCCESS : REASON_ID_NOT_FOUND, NULL);
+	puback_give(c, PACKET_PUBCOMP, id, known ? REASON_SUCCESS : REASON_ID_NOT_FOUND,
+	            known ? NULL : "nothing was received with this packet identifier");
 }
 
 int puback_take(struct conn *c, const struct packet *p)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "acl.h"
+#include "alias.h"
 #include "conn.h"
 #include "message.h"
 #include "packet.h"
@@ -17,34 +18,6 @@
 
 /* ---- reading */
 
-static int take_alias(struct conn *c, uint32_t alias, struct publish *p)
-{
-	const struct config *config = &c->srv->config;
-
-	if (!alias || alias > config->topic_alias_maximum)
-		return conn_fail(c, REASON_BAD_ALIAS, "topic alias out of range");
-	if (!c->aliases)
-		c->aliases = calloc(config->topic_alias_maximum, sizeof(*c->aliases));
-	if (!c->aliases)
-		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
-	struct conn_alias *slot = &c->aliases[alias - 1];
-	if (!p->topic.n) {
-		if (!slot->topic)
-			return conn_fail(c, REASON_PROTOCOL_ERROR, "unknown topic alias");
-		p->topic = sb_str_of(slot->topic, slot->n);
-		return 0;
-	}
-	if (p->topic.n > config->max_topic_bytes)
-		return conn_fail(c, REASON_BAD_TOPIC, "topic name of an alias is too long");
-	char *copy = realloc(slot->topic, p->topic.n);
-	if (!copy)
-		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
-	memcpy(copy, p->topic.p, p->topic.n);
-	slot->topic = copy;
-	slot->n = (uint32_t)p->topic.n;
-	return 0;
-}
-
 static int take_properties(struct conn *c, struct cursor *in, struct publish *p)
 {
 	struct properties props;
@@ -55,14 +28,13 @@ static int take_properties(struct conn *c, struct cursor *in, struct publish *p)
 	memcpy(p->forward, props.forward, sizeof(p->forward));
 	p->content_type = props.content_type;
 	if (properties_have(&props, PROPERTY_RESPONSE_TOPIC) &&
-	    !topic_name_ok(props.response_topic, c->srv->config.max_topic_bytes))
+	    !topic_response_ok(props.response_topic))
 		return conn_fail(c, REASON_PROTOCOL_ERROR, "response topic is not a topic name");
-	if (properties_have(&props, PROPERTY_MESSAGE_EXPIRY)) {
-		int64_t left = props.value[PROPERTY_MESSAGE_EXPIRY];
-		p->expires_s = server_utc_s(c->srv) + (left ? left : 1);
-	}
+	if (properties_have(&props, PROPERTY_MESSAGE_EXPIRY))
+		p->expires_s = server_utc_s(c->srv) + props.value[PROPERTY_MESSAGE_EXPIRY];
+	p->bad_text = props.value[PROPERTY_PAYLOAD_FORMAT]; /* until it has been looked at */
 	if (properties_have(&props, PROPERTY_TOPIC_ALIAS))
-		return take_alias(c, props.value[PROPERTY_TOPIC_ALIAS], p);
+		return alias_take(c, props.value[PROPERTY_TOPIC_ALIAS], p);
 	return 0;
 }
 
@@ -92,6 +64,9 @@ static int take_fields(struct conn *c, const struct packet *pk, struct publish *
 		return conn_fail(c, conn_is_v5(c) ? REASON_PROTOCOL_ERROR : REASON_MALFORMED,
 		                 "PUBLISH without a topic");
 	p->payload = cursor_bytes(&in, cursor_left(&in));
+	p->bad_text = p->bad_text && !packet_text(p->payload);
+	if (p->retain && !c->srv->config.max_retained && conn_is_v5(c))
+		return conn_fail(c, REASON_NO_RETAIN, "no messages are retained here");
 	return 0;
 }
 
@@ -378,10 +353,23 @@ static int is_duplicate(struct conn *c, const struct publish *p)
 	if (!id_set_has(&c->session->received, p->id))
 		return 0;
 	metrics_count(c->srv->m.publish_duplicate, 1);
-	/* If its first copy is not stored yet, the answer to that one answers both. */
-	if (!acks_waiting(c))
-		puback_give(c, PACKET_PUBREC, p->id, REASON_SUCCESS, NULL);
+	/* Behind the first one's, which may still wait for the disk. */
+	acks_give(c, p->id, 2, REASON_SUCCESS, NULL);
 	return 1;
+}
+
+/* What is known to be wrong before anybody asks whose topic it is. */
+static int take_known(struct conn *c, const struct publish *p)
+{
+	const struct conn_topic *known = c->topic;
+
+	if (p->bad_text) {
+		count_refusal(c->session, 0, p->topic, "payload is not UTF-8, as it says it is");
+		return refuse(c, p, REASON_BAD_PAYLOAD, "payload is not UTF-8, as it says it is");
+	}
+	if (known && known->n == p->topic.n && !memcmp(known->topic, p->topic.p, p->topic.n))
+		return accept(c, p, known->device, TOPIC_TELEMETRY);
+	return take_slow(c, p);
 }
 
 /* Accounts for a publish that will be acknowledged: 0, CONN_AGAIN, -EPROTO. */
@@ -410,6 +398,10 @@ int publish_take(struct conn *c, const struct packet *pk)
 
 	if (r < 0)
 		return r;
+	if (p.qos == 2 && acks_waiting(c) >= c->srv->config.max_unacked) {
+		conn_hold(c, CONN_HOLD_ACKS);
+		return CONN_AGAIN;
+	}
 	if (p.qos == 2 && is_duplicate(c, &p))
 		return 0;
 	if (p.qos) {
@@ -417,11 +409,7 @@ int publish_take(struct conn *c, const struct packet *pk)
 		if (r)
 			return r;
 	}
-	const struct conn_topic *known = c->topic;
-	if (known && known->n == p.topic.n && !memcmp(known->topic, p.topic.p, p.topic.n))
-		r = accept(c, &p, known->device, TOPIC_TELEMETRY);
-	else
-		r = take_slow(c, &p);
+	r = take_known(c, &p);
 	if (r == CONN_AGAIN) {
 		/* It comes again, as if for the first time. */
 		if (p.qos)

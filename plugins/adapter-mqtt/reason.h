@@ -1,6 +1,13 @@
 /* Reason codes of MQTT 5.0, and what of them a 3.1.1 CONNACK can say. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
+
+struct conn;
+struct writer;
+
+#define REASON_WHY_MAX        200
+#define REASON_PROPERTIES_MAX (REASON_WHY_MAX + 264) /* with a server reference */
 
 enum {
 	REASON_SUCCESS = 0x00,
@@ -31,6 +38,9 @@ enum {
 	REASON_QUOTA = 0x97,
 	REASON_ADMINISTRATIVE = 0x98,
 	REASON_BAD_PAYLOAD = 0x99,
+	REASON_NO_RETAIN = 0x9a,
+	REASON_USE_ANOTHER = 0x9c,
+	REASON_MOVED = 0x9d,
 	REASON_CONNECT_RATE = 0x9f
 };
 
@@ -53,3 +63,9 @@ static inline uint8_t reason_v3(uint8_t reason)
 		return 3;
 	}
 }
+
+/* The properties of a packet that says no: where else to go, with REASON_USE_ANOTHER and
+ * REASON_MOVED, and why, NULL for no words. Each is left out where it would make the packet larger
+ * than the client takes; `rest` bytes follow in the body. */
+void reason_put(struct writer *w, const struct conn *c, uint8_t reason, const char *why,
+                size_t rest);

@@ -13,23 +13,29 @@
 /* ---- packets */
 
 static void write_properties(struct writer *w, const struct publish *p, int64_t now_s,
-                             const struct inflight_ids *ids)
+                             const struct route_form *form)
 {
 	uint32_t n = (uint32_t)(p->forward[0].n + p->forward[1].n + p->forward[2].n);
 
 	if (p->expires_s)
 		n += 5;
-	for (uint32_t i = 0; ids && i < ids->n; i++)
-		n += 1 + packet_varint_size(ids->id[i]);
+	if (form->alias)
+		n += 3;
+	for (uint32_t i = 0; i < form->n_ids; i++)
+		n += 1 + packet_varint_size(form->ids[i]);
 	writer_varint(w, n);
 	if (p->expires_s) {
 		int64_t left = p->expires_s - now_s;
 		writer_u8(w, PROPERTY_MESSAGE_EXPIRY);
 		writer_u32(w, left > 0 ? (uint32_t)left : 0);
 	}
-	for (uint32_t i = 0; ids && i < ids->n; i++) {
+	if (form->alias) {
+		writer_u8(w, PROPERTY_TOPIC_ALIAS);
+		writer_u16(w, form->alias);
+	}
+	for (uint32_t i = 0; i < form->n_ids; i++) {
 		writer_u8(w, PROPERTY_SUBSCRIPTION_ID);
-		writer_varint(w, ids->id[i]);
+		writer_varint(w, form->ids[i]);
 	}
 	for (unsigned i = 0; i < 3; i++)
 		writer_bytes(w, p->forward[i].p, p->forward[i].n);
@@ -50,22 +56,22 @@ static bool frame_room(struct route_frame *f, size_t need)
 	return true;
 }
 
-static void frame_build(struct server *srv, struct route_frame *f, const struct publish *p, bool v5,
-                        bool with_id, const struct inflight_ids *ids)
+static void frame_build(struct server *srv, struct route_frame *f, const struct publish *p,
+                        const struct route_form *form)
 {
 	size_t props = p->forward[0].n + p->forward[1].n + p->forward[2].n;
-	size_t need = WRITER_HEAD + p->topic.n + p->payload.n + props + 32 + (ids ? ids->n * 5 : 0);
+	size_t need = WRITER_HEAD + p->topic.n + p->payload.n + props + 32 + form->n_ids * 5;
 
 	f->packet = (struct sb_bytes){ NULL, 0 };
 	if (!frame_room(f, need))
 		return;
 	struct writer w = writer_of(f->buf, f->cap);
-	writer_binary(&w, p->topic.p, p->topic.n);
+	writer_binary(&w, p->topic.p, form->known ? 0 : p->topic.n);
 	size_t id_at = w.n;
-	if (with_id)
+	if (form->with_id)
 		writer_u16(&w, 0);
-	if (v5)
-		write_properties(&w, p, p->expires_s ? server_utc_s(srv) : 0, ids);
+	if (form->v5)
+		write_properties(&w, p, p->expires_s ? server_utc_s(srv) : 0, form);
 	writer_bytes(&w, p->payload.p, p->payload.n);
 	f->packet = writer_seal(&w, PACKET_PUBLISH << 4);
 	f->id_at = (uint32_t)(id_at - (size_t)(f->packet.p - f->buf));
@@ -75,19 +81,20 @@ static void frame_build(struct server *srv, struct route_frame *f, const struct 
 struct sb_bytes route_packet(struct route *rt, bool v5, bool with_id, uint32_t *id_at)
 {
 	struct route_frame *f = &rt->srv->route.frames[v5 * 2 + with_id];
+	const struct route_form form = { .v5 = v5, .with_id = with_id };
 
 	if (!f->built)
-		frame_build(rt->srv, f, rt->p, v5, with_id, NULL);
+		frame_build(rt->srv, f, rt->p, &form);
 	*id_at = f->id_at;
 	return f->packet;
 }
 
-struct sb_bytes route_single(struct server *srv, const struct publish *p, bool v5, bool with_id,
-                             const struct inflight_ids *ids, uint32_t *id_at)
+struct sb_bytes route_single(struct server *srv, const struct publish *p,
+                             const struct route_form *form, uint32_t *id_at)
 {
 	struct route_frame *f = &srv->route.frames[4];
 
-	frame_build(srv, f, p, v5, with_id, ids);
+	frame_build(srv, f, p, form);
 	*id_at = f->id_at;
 	return f->packet;
 }

@@ -6,7 +6,6 @@
 
 #include <signalbox/types.h>
 
-struct inflight_ids;
 struct message;
 struct publish;
 struct server;
@@ -41,6 +40,14 @@ struct route_scratch { /* kept from publish to publish, so that none allocates *
 	uint32_t cap_list;
 };
 
+struct route_form { /* how a packet for one receiver looks */
+	bool v5, with_id;
+	bool known;     /* the client knows the alias: the topic is left out */
+	uint16_t alias; /* 0: none */
+	uint32_t n_ids;
+	const uint32_t *ids; /* subscription identifiers */
+};
+
 struct route { /* one publish on its way */
 	struct server *srv;
 	const struct publish *p;
@@ -53,9 +60,9 @@ void route_publish(struct server *srv, const struct publish *p, struct session *
 /* The packet in wire form for this protocol version, shared by all who get it alike. The caller
  * sets its flags and, at *id_at, its identifier. n is 0 without memory. */
 struct sb_bytes route_packet(struct route *rt, bool v5, bool with_id, uint32_t *id_at);
-/* The same for one receiver, with subscription identifiers. */
-struct sb_bytes route_single(struct server *srv, const struct publish *p, bool v5, bool with_id,
-                             const struct inflight_ids *ids, uint32_t *id_at);
+/* The same for one receiver. */
+struct sb_bytes route_single(struct server *srv, const struct publish *p,
+                             const struct route_form *form, uint32_t *id_at);
 /* The message to keep, one reference for all; NULL without memory. */
 struct message *route_message(struct route *rt);
 void route_scratch_fini(struct route_scratch *rs);

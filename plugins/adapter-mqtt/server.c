@@ -225,7 +225,9 @@ void server_writable(struct server *srv)
 
 void server_part(struct conn *c)
 {
-	conn_fail(c, REASON_SHUTTING_DOWN, "the server is stopping");
+	uint8_t reason = c->srv->config.redirect[0] ? REASON_USE_ANOTHER : REASON_SHUTTING_DOWN;
+
+	conn_fail(c, reason, "the server is stopping");
 	conn_leave(c, false, SB_DOWN_CLEAN, "the server is stopping");
 }
 
@@ -248,7 +250,7 @@ void server_drain(struct server *srv)
 
 void server_stop(struct server *srv)
 {
-	srv->draining = true;
+	srv->draining = srv->stopped = true;
 	if (srv->ticker)
 		srv->loop->timer_cancel(srv->host, srv->ticker);
 	srv->ticker = 0;

@@ -22,6 +22,8 @@ struct config {
 	} listen[SERVER_MAX_LISTEN];
 	uint32_t n_listen;
 	bool anonymous, insecure;
+	bool redirect_always; /* not only while the server stops */
+	char redirect[256];   /* where clients are sent: server references of 5.0; empty: nowhere */
 	uint32_t max_packet_bytes, max_connect_bytes, max_connections, receive_maximum, max_unacked,
 		max_inflight;
 	uint32_t max_queued_bytes, max_queued_messages, max_sessions, max_subscriptions;
@@ -44,7 +46,7 @@ struct server {
 	struct config config;
 	struct metrics m;
 	uint32_t tick; /* quarters of a second since start, from 1 */
-	bool draining, restored;
+	bool draining, stopped, restored;
 	bool walk_waits; /* a session waits for the next tick to look for retained messages */
 	uint32_t walked; /* steps of looking for retained messages in this tick */
 	struct wheel conn_wheel, session_wheel;

@@ -40,7 +40,8 @@ struct session {
 	uint32_t expiry_s;            /* 0: ends with the connection */
 	uint32_t expires_at, will_at; /* ticks; 0: not */
 	uint32_t will_delay_s;
-	uint32_t mark, hit; /* of route: already found by this publish */
+	int64_t will_expiry_s; /* from its publication; -1: it does not expire */
+	uint32_t mark, hit;    /* of route: already found by this publish */
 	uint32_t hash;
 	bool ended; /* to be freed as soon as nobody is leaving */
 	uint16_t id_n;

@@ -47,25 +47,35 @@ static uint8_t take_request(struct conn *c, struct cursor *in, struct request *r
 	return 0;
 }
 
-/* The reason code for this filter. */
-static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t identifier)
+static uint8_t no(const char **why, uint8_t reason, const char *words)
+{
+	if (!*why)
+		*why = words;
+	return reason;
+}
+
+/* The reason code for this filter; *why: the words for the first refusal of the packet. */
+static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t identifier,
+                         const char **why)
 {
 	struct server *srv = c->srv;
 	struct session *s = c->session;
 	struct sub *sub;
 
 	if (!topic_filter_ok(rq->filter, srv->config.max_topic_bytes))
-		return REASON_BAD_FILTER;
-	if (acl_subscribe(s, rq->filter))
-		return REASON_NOT_AUTHORIZED;
+		return no(why, REASON_BAD_FILTER,
+		          "topic filter is malformed, too long or too deep");
+	const char *denied = acl_subscribe(s, rq->filter);
+	if (denied)
+		return no(why, REASON_NOT_AUTHORIZED, denied);
 	if ((s->n_subs >= srv->config.max_subscriptions ||
 	     s->sub_bytes + trie_cost(rq->group, rq->filter) >
 	             srv->config.max_subscription_bytes) &&
 	    !trie_find(&srv->subs, s, rq->group, rq->filter))
-		return REASON_QUOTA;
+		return no(why, REASON_QUOTA, "this session has no room for another subscription");
 	int r = trie_add(&srv->subs, s, rq->group, rq->filter, &sub);
 	if (r < 0)
-		return REASON_UNSPECIFIED;
+		return no(why, REASON_UNSPECIFIED, "out of memory");
 	metrics_move(srv->m.subscriptions, r);
 	sub->qos = rq->qos;
 	sub->no_local = rq->no_local;
@@ -77,14 +87,14 @@ static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t iden
 	return rq->qos;
 }
 
-static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n)
+static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n, const char *why)
 {
-	uint8_t buf[WRITER_HEAD + FILTERS_MAX + 8];
+	uint8_t buf[WRITER_HEAD + FILTERS_MAX + REASON_PROPERTIES_MAX + 8];
 	struct writer w = writer_of(buf, sizeof(buf));
 
 	writer_u16(&w, id);
 	if (conn_is_v5(c))
-		writer_u8(&w, 0);
+		reason_put(&w, c, REASON_UNSPECIFIED, c->detail ? why : NULL, n);
 	writer_bytes(&w, codes, n);
 	conn_send(c, writer_seal(&w, PACKET_SUBACK << 4));
 }
@@ -110,6 +120,7 @@ int subscribe_take(struct conn *c, const struct packet *p)
 {
 	struct cursor in = cursor_of(p->body);
 	uint8_t codes[FILTERS_MAX];
+	const char *why = NULL;
 	uint32_t n = 0;
 	uint32_t identifier;
 	uint16_t id;
@@ -126,13 +137,13 @@ int subscribe_take(struct conn *c, const struct packet *p)
 		uint8_t bad = take_request(c, &in, &rq);
 		if (bad)
 			return conn_fail(c, bad, "malformed SUBSCRIBE");
-		codes[n] = subscribe(c, &rq, identifier);
+		codes[n] = subscribe(c, &rq, identifier, &why);
 		/* 3.1.1 has one code for every refusal. */
 		if (codes[n] >= 0x80 && !conn_is_v5(c))
 			codes[n] = 0x80;
 		n++;
 	}
-	give(c, id, codes, n);
+	give(c, id, codes, n, why);
 	inflight_pump(c->session);
 	return 0;
 }

@@ -27,6 +27,11 @@ bool topic_name_ok(struct sb_str name, uint32_t max)
 	return levels <= TOPIC_MAX_LEVELS;
 }
 
+bool topic_response_ok(struct sb_str name)
+{
+	return name.n && !memchr(name.p, '+', name.n) && !memchr(name.p, '#', name.n);
+}
+
 bool topic_level(struct sb_str *rest, bool *more, struct sb_str *out)
 {
 	if (!*more)

@@ -24,6 +24,8 @@ struct topic_name {
 /* A name to publish to: 1-max bytes, no wildcard, at most TOPIC_MAX_LEVELS levels. UTF-8 has been
  * checked before. */
 bool topic_name_ok(struct sb_str name, uint32_t max);
+/* A topic for the answers to a message: at least one byte, no wildcard. */
+bool topic_response_ok(struct sb_str name);
 /* A filter to subscribe to: wildcards stand alone in their level, # is the last one. */
 bool topic_filter_ok(struct sb_str filter, uint32_t max);
 void topic_classify(struct sb_str name, struct topic_name *out);

@@ -27,12 +27,14 @@ static uint8_t unsubscribe(struct conn *c, struct sb_str filter)
 
 static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n)
 {
-	uint8_t buf[WRITER_HEAD + FILTERS_MAX + 8];
+	uint8_t buf[WRITER_HEAD + FILTERS_MAX + REASON_PROPERTIES_MAX + 8];
+	bool bad = memchr(codes, REASON_BAD_FILTER, n);
 	struct writer w = writer_of(buf, sizeof(buf));
 
 	writer_u16(&w, id);
 	if (conn_is_v5(c)) {
-		writer_u8(&w, 0);
+		reason_put(&w, c, REASON_UNSPECIFIED,
+		           bad && c->detail ? "topic filter is malformed" : NULL, n);
 		writer_bytes(&w, codes, n);
 	}
 	conn_send(c, writer_seal(&w, PACKET_UNSUBACK << 4));

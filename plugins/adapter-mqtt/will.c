@@ -4,7 +4,7 @@
 
 #include "message.h"
 #include "publish.h"
-#include "session.h"
+#include "server.h"
 
 void will_publish(struct session *s)
 {
@@ -16,6 +16,8 @@ void will_publish(struct session *s)
 	s->will = NULL;
 	s->will_at = 0;
 	message_view(msg, &p);
+	if (s->will_expiry_s >= 0)
+		p.expires_s = server_utc_s(s->srv) + s->will_expiry_s;
 	publish_internal(s, &p);
 	message_unref(msg);
 }

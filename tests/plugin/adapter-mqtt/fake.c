@@ -200,8 +200,9 @@ static int32_t config_boolean(const struct sb_config *c, const char *pointer, in
 
 static int32_t config_str(const struct sb_config *c, const char *pointer, struct sb_str *out)
 {
-	(void)c, (void)pointer;
-	*out = SB_STR("127.0.0.1:0");
+	const struct fake *f = c->impl;
+	bool redirect = strcmp(pointer, "/redirect") == 0;
+	*out = !redirect ? SB_STR("127.0.0.1:0") : sb_str_of(f->redirect, strlen(f->redirect));
 	return 0;
 }
 

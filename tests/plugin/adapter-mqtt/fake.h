@@ -68,6 +68,7 @@ struct fake {
 		const char *name;
 		int64_t value;
 	} overrides[8];
+	char redirect[64];
 	struct sb_str *why;
 };
 

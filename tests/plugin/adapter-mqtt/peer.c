@@ -63,6 +63,7 @@ void peer_connect(struct peer *p, const struct peer_login *l)
 		writer_u8(&props, PROPERTY_RECEIVE_MAXIMUM);
 		writer_u16(&props, l->receive_maximum);
 	}
+	writer_bytes(&props, l->props, l->props_n);
 	if (p->v5)
 		block(&w, &props);
 	text(&w, l->id);
@@ -70,6 +71,7 @@ void peer_connect(struct peer *p, const struct peer_login *l)
 		props = writer_of(sub, sizeof(sub));
 		if (l->will_delay_s)
 			put_u32(&props, PROPERTY_WILL_DELAY, l->will_delay_s);
+		writer_bytes(&props, l->will_props, l->will_props_n);
 		if (p->v5)
 			block(&w, &props);
 		text(&w, l->will_topic);
@@ -201,6 +203,13 @@ uint8_t peer_expect_ack(struct peer *p, uint8_t type, uint16_t id)
 	return pk.body.n > 2 ? pk.body.p[2] : 0;
 }
 
+uint8_t peer_subscribed(struct peer *p, const char *filter, uint8_t options)
+{
+	peer_subscribe(p, filter, options, 0);
+	struct packet pk = peer_expect(p, PACKET_SUBACK);
+	return pk.body.p[pk.body.n - 1];
+}
+
 static void take_properties(struct cursor *in, struct peer_message *m)
 {
 	m->props_n = cursor_varint(in);
@@ -215,6 +224,8 @@ static void take_properties(struct cursor *in, struct peer_message *m)
 		} else if (id == PROPERTY_MESSAGE_EXPIRY) {
 			m->has_expiry = true;
 			m->expiry_s = cursor_u32(&c);
+		} else if (id == PROPERTY_TOPIC_ALIAS) {
+			m->alias = cursor_u16(&c);
 		} else {
 			return;
 		}

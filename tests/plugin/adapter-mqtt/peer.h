@@ -26,6 +26,8 @@ struct peer_login {
 	uint8_t will_qos;
 	bool will_retain;
 	uint32_t will_delay_s;
+	const void *props, *will_props; /* more of them, encoded */
+	size_t props_n, will_props_n;
 };
 
 struct peer peer_dial(struct fake *f, uint8_t version);
@@ -51,6 +53,9 @@ void peer_expect_nothing(struct peer *p);
 /* A PUBACK and its like: returns the reason, checks the identifier. */
 uint8_t peer_expect_ack(struct peer *p, uint8_t type, uint16_t id);
 
+/* Subscribes to one filter: the code of its SUBACK. */
+uint8_t peer_subscribed(struct peer *p, const char *filter, uint8_t options);
+
 struct peer_message {
 	char topic[256], payload[256];
 	uint8_t qos;
@@ -58,6 +63,7 @@ struct peer_message {
 	uint16_t id;
 	uint32_t ids[8], n_ids, expiry_s;
 	bool has_expiry;
+	uint16_t alias; /* 0: none */
 	size_t props_n;
 	uint8_t props[256]; /* all of them */
 };

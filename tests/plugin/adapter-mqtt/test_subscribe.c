@@ -13,7 +13,7 @@ static uint8_t sub(struct peer *p, const char *filter, uint8_t options, uint32_t
 {
 	peer_subscribe(p, filter, options, identifier);
 	struct packet pk = peer_expect(p, PACKET_SUBACK);
-	return pk.body.p[p->v5 ? 3 : 2];
+	return pk.body.p[pk.body.n - 1];
 }
 
 static void filters_are_checked(void **state)
