@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/own.h"
+#include "base/reserve.h"
 #include "base/stream.h"
 #include "host/docs.h"
 #include "host/host.h"
@@ -26,6 +27,7 @@
 #include "reference.h"
 #include "registry/registry.h"
 #include "registry/users.h"
+#include "room.h"
 #include "run.h"
 #include "series/catalog.h"
 #include "series/series.h"
@@ -168,6 +170,12 @@ static void journal_health(void *ud, enum journal_health health, int r)
 		             "devices keep their data; free space or replace the disk");
 }
 
+static bool docs_full(void *ud)
+{
+	struct app *app = ud;
+	return series_db_make_room(app->series);
+}
+
 static int storage_new(struct app *app)
 {
 	const struct settings *s = &app->settings;
@@ -199,9 +207,16 @@ static int storage_new(struct app *app)
 							.head_max_bytes = s->series_head_max,
 							.flush_every_ns = s->series_flush_every,
 							.retention_class = s->series_class,
+							.space = room_space,
+							.reserve = app->reserve,
+							.low_water = room_low_water(app),
+							.retention_ns = s->storage_retention,
+							.keep_ns = s->storage_keep,
 							.before_checkpoint = before_checkpoint,
 							.ud = app,
 						});
+	if (r == 0)
+		docs_when_full(app->docs, docs_full, app);
 	return r;
 }
 
@@ -335,6 +350,8 @@ int app_init(struct app *app, const struct args *args)
 	if (r == 0)
 		r = data_open(app, args->data);
 	if (r == 0)
+		r = room_init(app);
+	if (r == 0)
 		r = loop_new(&app->loop, "main");
 	if (r == 0)
 		r = host_new_all(app);
@@ -361,6 +378,7 @@ void app_fini(struct app *app)
 	users_free(app->users);
 	catalog_free(app->catalog);
 	docs_free(app->docs);
+	reserve_free(app->reserve);
 	tls_free(app->tls);
 	loop_free(app->loop);
 	conf_free(app->conf);

@@ -15,6 +15,7 @@ struct journal;
 struct loop;
 struct owners;
 struct registry;
+struct reserve;
 struct series_db;
 struct tls;
 struct users;
@@ -24,6 +25,7 @@ struct app {
 	struct conf *conf;
 	char *data;
 	int lock_fd;
+	struct reserve *reserve;
 	char *plugin_dir, *console_dir, *journal_dir;
 	struct loop *loop;
 	struct tls *tls;

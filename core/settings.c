@@ -8,6 +8,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #define AT(member) offsetof(struct settings, member)
 
@@ -47,6 +48,16 @@ const struct option_spec settings_table[] = {
 	  86400000000000, "age at which values go to blocks" },
 	{ "series", "class", OPTION_TEXT, AT(series_class), "raw", NULL, 0, 0,
 	  "retention class of new blocks" },
+	{ "storage", "retention", OPTION_TIME, AT(storage_retention), "90d", NULL, 0, INT64_MAX,
+	  "values in blocks that are all older are dropped; 0: never" },
+	{ "storage", "keep", OPTION_TIME, AT(storage_keep), "7d", NULL, 0, INT64_MAX,
+	  "what is younger is not dropped at low water either" },
+	{ "storage", "low-water", OPTION_TEXT, AT(storage_low_water), "auto", NULL, 0, 0,
+	  "free space below which the oldest blocks are dropped: a size, a share as 5%, auto: the "
+	  "smaller of 1G and 5%; 0: never" },
+	{ "storage", "reserve", OPTION_SIZE, AT(storage_reserve), "64M", NULL, 0, 1LL << 34,
+	  "file given back when the disk is full, so that documents and blocks still find room; at "
+	  "most 5% of the file system; 0: none" },
 	{ "provisioning", "auto", OPTION_CHOICE, AT(provisioning), "off", "off|pending|active", 0,
 	  0, "what happens when an unknown device talks: refuse, list for approval, let in" },
 	{ "provisioning", "max-devices", OPTION_INT, AT(provisioning_max_devices), "50000", NULL, 1,
@@ -68,9 +79,36 @@ static void report(void *ud, const char *text)
 	log_error(0, "%s", text);
 }
 
+static int low_water_fill(struct settings *s)
+{
+	const char *text = s->storage_low_water;
+	struct sb_str str = sb_str_of(text, strlen(text));
+	char *end = NULL;
+
+	s->low_water_bytes = UINT64_MAX;
+	if (strcmp(text, "auto") == 0)
+		return 0;
+	if (str.n > 1 && text[str.n - 1] == '%' && *text >= '0' && *text <= '9') {
+		unsigned long percent = strtoul(text, &end, 10);
+		if (*end == '%' && !end[1] && percent <= 50) {
+			s->low_water_percent = (uint32_t)percent;
+			s->low_water_bytes = percent ? UINT64_MAX : 0;
+			return 0;
+		}
+	} else if (text_size(str, &s->low_water_bytes) == 0) {
+		return 0;
+	}
+	return log_error(-EINVAL,
+	                 "storage.low-water = %s is not auto, a size as 2G, or a share up to 50%%",
+	                 text);
+}
+
 int settings_fill(struct settings *s, const struct conf *conf)
 {
 	int r = conf_fill(conf, settings_table, s, report, NULL);
+	if (r < 0)
+		return r;
+	r = low_water_fill(s);
 	if (r < 0)
 		return r;
 	if (!s->journal_linger)
@@ -99,5 +137,6 @@ void settings_fini(struct settings *s)
 	free(s->plugins_dir);
 	free(s->plugins_allow);
 	free(s->series_class);
+	free(s->storage_low_water);
 	*s = (struct settings){ 0 };
 }

@@ -22,6 +22,11 @@ struct settings {
 	uint64_t series_head_max;
 	int64_t series_flush_every;
 	char *series_class;
+	uint64_t storage_reserve;
+	char *storage_low_water;  /* as it is written */
+	uint64_t low_water_bytes; /* of it: UINT64_MAX when it is a share */
+	uint32_t low_water_percent;
+	int64_t storage_retention, storage_keep;
 	int provisioning;
 	int64_t provisioning_max_devices;
 	int64_t ingest_max_series;

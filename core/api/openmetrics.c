@@ -107,6 +107,22 @@ static void add_series(struct metrics *m, const struct api *api)
 	count(m, "series_feed_dropped", s.feed_dropped, "rows the live feed left out");
 }
 
+static void add_storage(struct metrics *m, const struct api *api)
+{
+	struct series_space s;
+
+	series_db_space(api->config.series, &s);
+	gauge(m, "storage_free_bytes", (double)s.free, "room left on the disk");
+	gauge(m, "storage_total_bytes", (double)s.total, "size of the disk");
+	gauge(m, "storage_low_water_bytes", (double)s.low_water,
+	      "below it the oldest values are dropped");
+	gauge(m, "storage_reserve_bytes", (double)s.reserve_held, "set aside for a full disk");
+	count(m, "storage_low_water_blocks", s.low_blocks, "blocks dropped at low water");
+	count(m, "storage_low_water_dropped_bytes", s.low_bytes, "dropped at low water");
+	count(m, "storage_retention_blocks", s.aged_blocks, "blocks dropped by age");
+	count(m, "storage_retention_dropped_bytes", s.aged_bytes, "dropped by age");
+}
+
 static void add_ingest(struct metrics *m, const struct api *api)
 {
 	struct ingest_stats s;
@@ -158,6 +174,7 @@ static struct metrics metrics_collect(struct api *api)
 	add_journal(&m, api);
 	add_series(&m, api);
 	add_ingest(&m, api);
+	add_storage(&m, api);
 	add_devices(&m, api);
 	host_metrics(api->config.host, metrics_add, &m);
 	if (m.n)

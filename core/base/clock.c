@@ -33,3 +33,12 @@ void clock_set(int64_t utc_ns, int64_t mono_ns)
 	atomic_store_explicit(&utc_standing, utc_ns, memory_order_relaxed);
 	atomic_store_explicit(&mono_standing, mono_ns, memory_order_relaxed);
 }
+
+void clock_show(char *buf, size_t cap, int64_t utc_ns)
+{
+	time_t seconds = (time_t)(utc_ns / NS_PER_S - (utc_ns % NS_PER_S < 0));
+	struct tm tm;
+
+	if (!gmtime_r(&seconds, &tm) || !strftime(buf, cap, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		*buf = '\0';
+}

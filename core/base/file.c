@@ -168,16 +168,20 @@ int file_lock(const char *path, int *fd, pid_t *pid)
 		return r;
 	}
 	*pid = getpid();
-	if (ftruncate(lock, 0) < 0 || dprintf(lock, "%d\n", (int)*pid) < 0)
+	/* Written over, then cut: on a full disk the file keeps the room it has. */
+	int n = dprintf(lock, "%d\n", (int)*pid);
+	if (n < 0 || ftruncate(lock, n) < 0)
 		return -errno;
 	*fd = lock;
 	lock = -1; /* NOLINT(clang-analyzer-deadcode.DeadStores): its cleanup reads it */
 	return 0;
 }
 
-uint64_t file_free_bytes(const char *path)
+void file_space(const char *path, uint64_t *left, uint64_t *total)
 {
 	struct statvfs st;
+	bool known = statvfs(path, &st) == 0;
 
-	return statvfs(path, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
+	*left = known ? (uint64_t)st.f_bavail * st.f_frsize : 0;
+	*total = known ? (uint64_t)st.f_blocks * st.f_frsize : 0;
 }

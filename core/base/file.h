@@ -13,4 +13,5 @@ int file_write_atomic(const char *path, const void *p, size_t n, mode_t mode);
 int file_sync_dir(const char *path);
 /* A lock for the life of the process; -EWOULDBLOCK and *pid of the holder if taken. */
 int file_lock(const char *path, int *fd, pid_t *pid);
-uint64_t file_free_bytes(const char *path); /* of the file system; 0 if unknown */
+/* Of the file system: bytes we may still write, and all it has; 0 if unknown. */
+void file_space(const char *path, uint64_t *left, uint64_t *total);

@@ -16,10 +16,19 @@ static void show_member(const json_t *object, const char *key, const char *label
 		printf("%-14s %s\n", label, show_text(text, sizeof(text), value));
 }
 
+static void show_mib(const json_t *object, const char *key, const char *label)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (value)
+		printf("%-14s %.1f\n", label, json_number_value(value) / 1048576);
+}
+
 static void show_info(const json_t *info)
 {
 	const json_t *journal = json_object_get(info, "journal");
 	const json_t *series = json_object_get(info, "series");
+	const json_t *storage = json_object_get(info, "storage");
 	const json_t *ingest = json_object_get(info, "ingest");
 	char stamp[40];
 
@@ -38,6 +47,9 @@ static void show_info(const json_t *info)
 	show_member(ingest, "quarantined", "quarantined");
 	show_member(journal, "commits", "commits");
 	show_member(journal, "sync_ms_last", "last sync ms");
+	show_mib(storage, "bytes_free", "free MiB");
+	show_mib(storage, "reserve_held", "reserve MiB");
+	show_member(storage, "low_water_blocks", "blocks dropped");
 	show_member(series, "head_rows", "rows in head");
 	show_member(series, "flushes", "flushes");
 }

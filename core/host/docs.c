@@ -23,6 +23,8 @@
 struct docs {
 	struct host *host;
 	struct docs_service *service;
+	bool (*full)(void *ud);
+	void *full_ud;
 	pthread_mutex_t lock; /* what follows */
 	struct instance *store;
 	const struct sb_docstore *table;
@@ -108,14 +110,23 @@ int docs_op_ask(struct docs *docs, struct docs_op *op)
 
 /* ---- [docstore thread] */
 
-static int store_put(const struct docs *docs, const struct sb_doc_put *puts, uint32_t n,
-                     uint64_t *revs, uint32_t *bad)
+static int store_put_once(const struct docs *docs, const struct sb_doc_put *puts, uint32_t n,
+                          uint64_t *revs, uint32_t *bad)
 {
 	struct frame f;
 	*bad = n;
 	frame_enter(&f, docs->store, "docstore.put");
 	int r = docs->table->put(instance_self(docs->store), puts, n, revs, bad);
 	frame_leave(&f);
+	return r;
+}
+
+static int store_put(const struct docs *docs, const struct sb_doc_put *puts, uint32_t n,
+                     uint64_t *revs, uint32_t *bad)
+{
+	int r = store_put_once(docs, puts, n, revs, bad);
+	if (r == -ENOSPC && docs->full && docs->full(docs->full_ud))
+		r = store_put_once(docs, puts, n, revs, bad);
 	return r;
 }
 
@@ -283,6 +294,12 @@ struct docs *docs_free(struct docs *docs)
 	pthread_mutex_destroy(&docs->lock);
 	free(docs);
 	return NULL;
+}
+
+void docs_when_full(struct docs *docs, bool (*full)(void *ud), void *ud)
+{
+	docs->full = full;
+	docs->full_ud = ud;
 }
 
 int docs_attach(struct docs *docs)

@@ -2,6 +2,7 @@
  * thread answers. Writes of one moment share one commit. Also implements the service "sb.docs/1".
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <signalbox/types.h>
@@ -16,6 +17,10 @@ struct docs *docs_free(struct docs *docs);
 /* After the docstore instance started; SB_E_NOT_FOUND if there is none. Until then, and after it
  * stopped, everything below answers -ESHUTDOWN. */
 int docs_attach(struct docs *docs);
+
+/* Before docs_attach(). full() is asked, on the docstore's thread, when a commit found the disk
+ * full; true: it made room, the commit is tried again. */
+void docs_when_full(struct docs *docs, bool (*full)(void *ud), void *ud);
 
 /* [docstore thread] r 0 and the new revision, SB_E_CONFLICT, or a fault. */
 typedef void (*docs_done_fn)(void *ud, int r, uint64_t rev);

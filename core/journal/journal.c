@@ -174,6 +174,11 @@ void journal_checkpoint(struct journal *j, uint64_t seq)
 	shelf_look(&j->shelf);
 }
 
+void journal_hold(struct journal *j, bool hold)
+{
+	shelf_hold(&j->shelf, hold);
+}
+
 uint64_t journal_seq(const struct journal *j)
 {
 	return atomic_load(&j->seq);

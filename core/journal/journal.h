@@ -103,6 +103,9 @@ struct journal_hold *journal_hold_free(struct journal_hold *hold); /* before the
 /* Everything up to seq is in blocks and registry.db: segments before it may be recycled, unless a
  * cursor or a hold needs them. Any thread. */
 void journal_checkpoint(struct journal *j, uint64_t seq);
+/* The disk is nearly full: no new segments while this holds, only those nobody needs any more are
+ * used again. Any thread. */
+void journal_hold(struct journal *j, bool hold);
 uint64_t journal_seq(const struct journal *j); /* last durable record; any thread */
 
 struct journal_stats {

@@ -99,6 +99,15 @@ void shelf_look(struct shelf *shelf)
 	pthread_mutex_unlock(&shelf->lock);
 }
 
+void shelf_hold(struct shelf *shelf, bool hold)
+{
+	pthread_mutex_lock(&shelf->lock);
+	shelf->hold = hold;
+	shelf->look = true;
+	pthread_cond_signal(&shelf->wake);
+	pthread_mutex_unlock(&shelf->lock);
+}
+
 bool shelf_find(struct shelf *shelf, uint64_t seq, struct shelf_segment *out)
 {
 	bool found = false;
@@ -148,12 +157,15 @@ static bool step(struct shelf *shelf, uint8_t *zeros)
 	/* Numbers are only used up here, so this one stays free while we are unlocked. */
 	uint32_t number = shelf->newest + 1;
 	bool reuse = have && need && old.size == shelf->segment_bytes;
+	bool hold = shelf->hold;
 	pthread_mutex_unlock(&shelf->lock);
 	if (have && !reuse)
 		shelf_discard(shelf, old.generation);
 	int r = 0;
 	if (reuse)
 		r = prepare_recycled(shelf, old.generation, number);
+	else if (need && hold)
+		r = -ENOSPC;
 	else if (need)
 		r = prepare_new(shelf, number, zeros);
 	pthread_mutex_lock(&shelf->lock);

@@ -37,6 +37,7 @@ struct shelf {
 	uint32_t newest; /* highest number given to a file */
 	int failure;     /* why no spare could be made, 0 */
 	bool stop, started, look;
+	bool hold; /* no new files, only old ones again */
 	pthread_t thread;
 };
 
@@ -54,6 +55,7 @@ int shelf_begin(struct shelf *shelf, uint32_t generation, uint64_t first_seq);
 /* The segment that was being written ends with this record. */
 void shelf_end(struct shelf *shelf, uint64_t last_seq);
 void shelf_discard(struct shelf *shelf, uint32_t generation); /* a spare that failed: unlinked */
+void shelf_hold(struct shelf *shelf, bool hold);
 void shelf_look(struct shelf *shelf); /* the floor rose, or a spare was taken */
 /* The segment with this record, or the first one behind it. False: none. */
 bool shelf_find(struct shelf *shelf, uint64_t seq, struct shelf_segment *out);

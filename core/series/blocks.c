@@ -43,7 +43,8 @@ int blocks_stats(const struct blocks *b, struct sb_store_stats *out)
 	return r;
 }
 
-/* ---- writing: two threads share a job; who waits may give up only before it began */
+/* ---- on the store's thread: two threads share a job; who waits may give up only before it began
+ */
 
 enum job_state { JOB_WAITS, JOB_RUNS, JOB_DONE, JOB_CANCELLED };
 
@@ -54,10 +55,14 @@ struct job {
 	enum job_state state;
 	int r;
 	const struct blocks *blocks;
+	void (*call)(struct job *job);
 	const struct sb_block *block;
+	const struct sb_drop *order;
+	sb_dropped_fn dropped;
+	void *ud;
 };
 
-static struct job *job_new(const struct blocks *b, const struct sb_block *block)
+static struct job *job_new(const struct blocks *b, void (*call)(struct job *job))
 {
 	pthread_condattr_t attr;
 	struct job *job = calloc(1, sizeof(*job));
@@ -70,7 +75,7 @@ static struct job *job_new(const struct blocks *b, const struct sb_block *block)
 	pthread_condattr_destroy(&attr);
 	job->refs = 2;
 	job->blocks = b;
-	job->block = block;
+	job->call = call;
 	return job;
 }
 
@@ -86,11 +91,6 @@ static void job_unref(struct job *job)
 	free(job);
 }
 
-static void job_done(void *ud, int32_t r)
-{
-	((struct job *)ud)->r = r;
-}
-
 static bool job_begin(struct job *job)
 {
 	pthread_mutex_lock(&job->lock);
@@ -104,16 +104,9 @@ static bool job_begin(struct job *job)
 static void job_run(void *ud)
 {
 	struct job *job = ud;
-	struct frame f;
 	if (job_begin(job)) {
-		const struct blocks *b = job->blocks;
-		job->r = -EIO; /* unless done() says otherwise */
-		frame_enter(&f, b->instance, "store.write_block");
-		int r = b->store->write_block(b->self, job->block, job_done, job);
-		frame_leave(&f);
+		job->call(job);
 		pthread_mutex_lock(&job->lock);
-		if (r < 0)
-			job->r = r;
 		job->state = JOB_DONE;
 		pthread_cond_signal(&job->changed);
 		pthread_mutex_unlock(&job->lock);
@@ -143,14 +136,10 @@ static int job_wait(struct job *job)
 	return r;
 }
 
-int blocks_write(const struct blocks *b, const struct sb_block *block)
+/* Takes the job; what it answered. */
+static int job_do(struct job *job)
 {
-	if (!b->store)
-		return SB_E_NOT_FOUND;
-	struct job *job = job_new(b, block);
-	if (!job)
-		return -ENOMEM;
-	int r = instance_post(b->instance, job_run, job);
+	int r = instance_post(job->blocks->instance, job_run, job);
 	if (r) { /* not taken */
 		job_unref(job);
 		job_unref(job);
@@ -159,4 +148,58 @@ int blocks_write(const struct blocks *b, const struct sb_block *block)
 	r = job_wait(job);
 	job_unref(job);
 	return r;
+}
+
+/* ---- the two calls */
+
+static void written(void *ud, int32_t r)
+{
+	((struct job *)ud)->r = r;
+}
+
+static void call_write(struct job *job)
+{
+	const struct blocks *b = job->blocks;
+	struct frame f;
+	job->r = -EIO; /* unless done() says otherwise */
+	frame_enter(&f, b->instance, "store.write_block");
+	int r = b->store->write_block(b->self, job->block, written, job);
+	frame_leave(&f);
+	if (r < 0)
+		job->r = r;
+}
+
+int blocks_write(const struct blocks *b, const struct sb_block *block)
+{
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	struct job *job = job_new(b, call_write);
+	if (!job)
+		return -ENOMEM;
+	job->block = block;
+	return job_do(job);
+}
+
+static void call_drop(struct job *job)
+{
+	const struct blocks *b = job->blocks;
+	struct frame f;
+	frame_enter(&f, b->instance, "store.drop");
+	job->r = b->store->drop(b->self, job->order, job->dropped, job->ud);
+	frame_leave(&f);
+}
+
+int blocks_drop(const struct blocks *b, const struct sb_drop *order, sb_dropped_fn fn, void *ud)
+{
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	if (!SB_HAS(b->store, drop))
+		return -EOPNOTSUPP;
+	struct job *job = job_new(b, call_drop);
+	if (!job)
+		return -ENOMEM;
+	job->order = order;
+	job->dropped = fn;
+	job->ud = ud;
+	return job_do(job);
 }

@@ -15,5 +15,8 @@ int blocks_attach(struct blocks *b, struct host *host); /* SB_E_NOT_FOUND: no st
 /* Threads that may block. */
 int blocks_scan(const struct blocks *b, const struct sb_scan *scan, sb_chunk_fn fn, void *ud);
 int blocks_stats(const struct blocks *b, struct sb_store_stats *out);
-/* On the store's own thread; waits for it. -ESHUTDOWN: the store ended. */
+/* On the store's own thread; both wait for it. -ESHUTDOWN: the store ended. */
 int blocks_write(const struct blocks *b, const struct sb_block *block);
+/* How many were dropped, and fn hears of each, before this returns. -EOPNOTSUPP: this store is too
+ * old to drop some only. */
+int blocks_drop(const struct blocks *b, const struct sb_drop *order, sb_dropped_fn fn, void *ud);

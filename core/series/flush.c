@@ -17,6 +17,7 @@
 #include "series/encoder.h"
 #include "series/generation.h"
 #include "series/head.h"
+#include "series/keeper.h"
 #include "series/refill.h"
 #include "series/series.h"
 
@@ -51,6 +52,13 @@ void flush_fini(struct flush *f)
 
 /* ---- one attempt */
 
+static int block_write(struct flush *f, const struct sb_block *block)
+{
+	if (!keeper_allows_block(f->keeper))
+		return -ENOSPC;
+	return blocks_write(f->blocks, block);
+}
+
 static int blocks_write_all(struct flush *f)
 {
 	struct sb_block block;
@@ -63,7 +71,9 @@ static int blocks_write_all(struct flush *f)
 	}
 	while ((r = encoder_block(f->encoder, &block)) > 0) {
 		block.class_ = sb_str_of(class_, strlen(class_));
-		r = blocks_write(f->blocks, &block);
+		r = block_write(f, &block);
+		if (r == -ENOSPC && keeper_make_room(f->keeper))
+			continue;
 		if (r < 0)
 			return log_error(r,
 			                 "cannot write a block of the journal records %llu to %llu",

@@ -17,6 +17,7 @@
 #include "series/flush.h"
 #include "series/generation.h"
 #include "series/head.h"
+#include "series/keeper.h"
 #include "series/latest.h"
 #include "series/pass.h"
 #include "series/query.h"
@@ -32,6 +33,7 @@ struct series_db {
 	struct latest *latest;
 	struct feed feed;
 	struct flush flush;
+	struct keeper keeper;
 	_Atomic uint64_t corrupt;
 };
 
@@ -46,6 +48,8 @@ int series_db_new(struct series_db **out, const struct series_config *config)
 		r = latest_new(&db->latest, config->catalog);
 	feed_init(&db->feed, config->journal, db->latest);
 	flush_init(&db->flush, &db->config, &db->head, &db->blocks);
+	keeper_init(&db->keeper, &db->config, &db->blocks, &db->flush);
+	db->flush.keeper = &db->keeper;
 	db->flush.consumed = &db->feed.seq_out;
 	if (r < 0) {
 		series_db_free(db);
@@ -60,6 +64,7 @@ struct series_db *series_db_free(struct series_db *db)
 	if (!db)
 		return NULL;
 	series_db_stop(db);
+	keeper_fini(&db->keeper);
 	flush_fini(&db->flush);
 	feed_fini(&db->feed);
 	head_fini(&db->head);
@@ -119,11 +124,14 @@ int series_db_start(struct series_db *db)
 	db->flush.first = restore_rest;
 	db->flush.first_ud = db;
 	int r = feed_start(&db->feed);
-	return r < 0 ? r : flush_start(&db->flush);
+	if (r == 0)
+		r = flush_start(&db->flush);
+	return r < 0 ? r : keeper_start(&db->keeper);
 }
 
 void series_db_stop(struct series_db *db)
 {
+	keeper_stop(&db->keeper);
 	flush_stop(&db->flush);
 	feed_stop(&db->feed);
 }
@@ -215,4 +223,14 @@ void series_db_stats(struct series_db *db, struct series_stats *out)
 		out->head_rows += g[i]->rows;
 		generation_unref(g[i]);
 	}
+}
+
+void series_db_space(const struct series_db *db, struct series_space *out)
+{
+	keeper_stats(&db->keeper, out);
+}
+
+bool series_db_make_room(struct series_db *db)
+{
+	return keeper_make_room(&db->keeper);
 }

@@ -11,6 +11,7 @@ struct docs;
 struct host;
 struct journal;
 struct journal_commit;
+struct reserve;
 struct row;
 struct series;
 struct series_db;
@@ -23,6 +24,12 @@ struct series_config {
 	uint64_t head_max_bytes; /* flush beyond this */
 	int64_t flush_every_ns;  /* flush at this age */
 	const char *retention_class;
+	/* What fills up, keeper.h; all may be 0 or NULL. */
+	void (*space)(void *ud, uint64_t *left, uint64_t *total); /* bytes; any thread */
+	struct reserve *reserve;
+	uint64_t low_water;   /* bytes free; below, the oldest blocks go */
+	int64_t retention_ns; /* blocks that are older go; 0: none */
+	int64_t keep_ns;      /* what is younger stays even then */
 	/* Flush thread, blocks are written: whatever else the journal may forget now must be on
 	 * disk when this returns 0. May be NULL. */
 	int (*before_checkpoint)(void *ud);
@@ -103,3 +110,19 @@ struct series_stats {
 	uint64_t records_unseen;
 };
 void series_db_stats(struct series_db *db, struct series_stats *out);
+
+enum series_space_state {
+	SERIES_SPACE_OK,
+	SERIES_SPACE_LOW,     /* the oldest blocks are dropped; nothing is rewritten meanwhile */
+	SERIES_SPACE_KEPT,    /* the same, but what is left is to be kept */
+	SERIES_SPACE_RESERVE, /* nearly full: there is no reserve any more */
+};
+struct series_space {
+	enum series_space_state state;
+	uint64_t free, total, low_water, reserve, reserve_held; /* bytes */
+	uint64_t low_blocks, low_bytes;                         /* dropped at low water */
+	uint64_t aged_blocks, aged_bytes;                       /* dropped by age */
+};
+void series_db_space(const struct series_db *db, struct series_space *out); /* any thread */
+/* Any thread that found the disk full: true if there is room now, once. */
+bool series_db_make_room(struct series_db *db);

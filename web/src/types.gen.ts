@@ -327,7 +327,8 @@ export interface Methods {
       started: number;
       /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
       now: number;
-      health: "ok" | "degraded";
+      /** low: the disk is nearly full; degraded: nothing is acknowledged */
+      health: "ok" | "low" | "degraded";
       health_reason?: string;
       devices: number;
       pending: number;
@@ -336,6 +337,8 @@ export interface Methods {
       journal?: Record<string, unknown>;
       series?: Record<string, unknown>;
       ingest?: Record<string, unknown>;
+      /** room on the disk, what is set aside of it, and what was dropped because of it */
+      storage?: Record<string, unknown>;
     };
   };
   /** Every counter and gauge. Role: viewer. */

@@ -87,27 +87,75 @@ static void give_ingest(struct wire *w, const struct api *api)
 	wire_map_end(w);
 }
 
+static const char *const space_names[] = {
+	[SERIES_SPACE_OK] = "ok",
+	[SERIES_SPACE_LOW] = "low",
+	[SERIES_SPACE_KEPT] = "low",
+	[SERIES_SPACE_RESERVE] = "full",
+};
+
+static void give_storage(struct wire *w, const struct series_space *s)
+{
+	wire_key(w, "storage");
+	wire_map(w);
+	wire_key_text(w, "state", space_names[s->state]);
+	wire_key_u64(w, "bytes_free", s->free);
+	wire_key_u64(w, "bytes_total", s->total);
+	wire_key_u64(w, "low_water", s->low_water);
+	wire_key_u64(w, "reserve", s->reserve);
+	wire_key_u64(w, "reserve_held", s->reserve_held);
+	wire_key_u64(w, "low_water_blocks", s->low_blocks);
+	wire_key_u64(w, "low_water_bytes", s->low_bytes);
+	wire_key_u64(w, "retention_blocks", s->aged_blocks);
+	wire_key_u64(w, "retention_bytes", s->aged_bytes);
+	wire_map_end(w);
+}
+
+/* The worst first. */
+static void give_health(struct wire *w, const struct journal_stats *journal,
+                        const struct series_space *space)
+{
+	static const char *const reasons[] = {
+		[SERIES_SPACE_LOW] = "the disk is nearly full: the oldest values are dropped",
+		[SERIES_SPACE_KEPT] =
+			"the disk is nearly full, and all that is left is younger than "
+			"storage.keep: free space",
+		[SERIES_SPACE_RESERVE] = "the disk is full, there is no reserve any more: free "
+					 "space, or messages are not acknowledged soon",
+	};
+
+	if (journal->health != JOURNAL_OK) {
+		wire_key_text(w, "health", "degraded");
+		wire_key_text(w, "health_reason",
+		              "the journal cannot write: nothing is acknowledged; see the log and "
+		              "the disk");
+		return;
+	}
+	wire_key_text(w, "health", space->state == SERIES_SPACE_OK ? "ok" : "low");
+	if (space->state != SERIES_SPACE_OK)
+		wire_key_text(w, "health_reason", reasons[space->state]);
+}
+
 int system_info_call(struct call *c)
 {
 	struct wire *w = &c->result;
 	struct journal_stats stats;
+	struct series_space space;
 
+	series_db_space(c->api->config.series, &space);
 	journal_stats(c->api->config.journal, &stats);
 	wire_map(w);
 	wire_key_text(w, "name", "signalbox");
 	wire_key_text(w, "version", SIGNALBOX_VERSION);
 	describe_time(w, "started", c->api->started_ns);
 	describe_time(w, "now", clock_utc());
-	wire_key_text(w, "health", stats.health == JOURNAL_OK ? "ok" : "degraded");
-	if (stats.health != JOURNAL_OK)
-		wire_key_text(
-			w, "health_reason",
-			"the journal cannot write: nothing is acknowledged; see the log and the disk");
+	give_health(w, &stats, &space);
 	give_devices(w, c->api);
 	wire_key_text(w, "provisioning", provisioning_names[c->api->config.provisioning]);
 	give_journal(w, &stats);
 	give_series(w, c->api);
 	give_ingest(w, c->api);
+	give_storage(w, &space);
 	wire_map_end(w);
 	return 0;
 }

@@ -206,6 +206,35 @@ static void a_full_disk_uses_up_the_spares_then_degrades_and_comes_back(void **s
 	assert_int_equal(all.seq_last, good + 5);
 }
 
+static void what_is_set_aside_is_not_for_segments(void **state)
+{
+	struct faulty *f = *state;
+	struct kit *kit = &f->kit;
+	struct journal_stats stats;
+	kit->config.segment_bytes = 256 * 1024;
+	kit_open(kit);
+	kit_start(kit);
+	put_and_wait(kit, 1, 1, 0);
+	wait_for_spares(kit, 2);
+	journal_hold(kit->j, true);
+	uint64_t number = 1;
+	int r = 0;
+	while (r == 0) {
+		assert_true(number < 1000);
+		kit_put(kit, ++number, 20000);
+		r = kit_wait(kit);
+	}
+	assert_int_equal(r, -ENOSPC);
+	journal_stats(kit->j, &stats);
+	assert_int_equal(stats.segments + stats.segments_spare, 3);
+	journal_checkpoint(kit->j, number - 2); /* what nobody needs is used again all the same */
+	wait_for_health(kit, JOURNAL_OK);
+	kit_put(kit, number, 20000);
+	assert_int_equal(kit_wait(kit), 0);
+	journal_hold(kit->j, false);
+	wait_for_spares(kit, 2);
+}
+
 static void a_slow_disk_makes_groups_larger_not_losses(void **state)
 {
 	struct faulty *f = *state;
@@ -279,6 +308,7 @@ int main(void)
 		TEST(the_fate_of_failed_records_is_never_mixed_up),
 		TEST(short_writes_are_finished),
 		TEST(a_full_disk_uses_up_the_spares_then_degrades_and_comes_back),
+		TEST(what_is_set_aside_is_not_for_segments),
 		TEST(a_slow_disk_makes_groups_larger_not_losses),
 		TEST(definitions_outlive_a_degraded_time),
 		TEST(a_directory_that_cannot_be_written_degrades_from_the_start),

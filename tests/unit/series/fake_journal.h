@@ -20,6 +20,8 @@ struct journal {
 	uint64_t checkpoint;
 	_Atomic int commits; /* referenced */
 	_Atomic int cursors; /* made */
+	_Atomic bool hold;
+	struct journal_stats stats;
 };
 
 static struct journal fake_journal = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -136,4 +138,14 @@ void journal_checkpoint(struct journal *j, uint64_t seq)
 	pthread_mutex_lock(&j->lock);
 	j->checkpoint = seq;
 	pthread_mutex_unlock(&j->lock);
+}
+
+void journal_hold(struct journal *j, bool hold)
+{
+	j->hold = hold;
+}
+
+void journal_stats(const struct journal *j, struct journal_stats *out)
+{
+	*out = j->stats;
 }

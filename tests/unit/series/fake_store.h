@@ -24,6 +24,8 @@ struct fake_store {
 	int64_t t_min, t_max;
 	int fail_after;        /* >= 0: so many blocks work, then none */
 	uint32_t scanned;      /* chunks given to scans */
+	uint32_t droppable;    /* blocks that may go, 1 MiB each */
+	struct sb_drop order;  /* the last one */
 	void (*writing)(void); /* called once, while a block is written */
 };
 
@@ -150,10 +152,26 @@ static inline int32_t fake_stats(void *self, struct sb_store_stats *out)
 	return 0;
 }
 
+static inline int32_t fake_drop(void *self, const struct sb_drop *order, sb_dropped_fn fn, void *ud)
+{
+	struct sb_dropped d = { .size = sizeof(d), .name = SB_STR("old.blk"), .bytes = 1 << 20 };
+	uint64_t bytes = 0;
+	int32_t n = 0;
+	(void)self;
+	fake_store.order = *order;
+	for (; fake_store.droppable && bytes < order->bytes; n++) {
+		fake_store.droppable--;
+		bytes += d.bytes;
+		fn(ud, &d);
+	}
+	return n;
+}
+
 static const struct sb_store fake_store_table = { .size = sizeof(struct sb_store),
 	                                          .write_block = fake_write_block,
 	                                          .scan = fake_scan,
-	                                          .stats = fake_stats };
+	                                          .stats = fake_stats,
+	                                          .drop = fake_drop };
 
 struct instance *host_instance(struct host *host, const char *kind, size_t index)
 {

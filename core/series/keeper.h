@@ -1,0 +1,47 @@
+/* Keeps the disk from filling up: drops blocks by age, the oldest ones at low water, and gives the
+ * reserve back when the disk is nearly full. The journal makes no new segments from then on, so
+ * that the reserve belongs to blocks, which free segments, and its last quarter to documents alone.
+ *
+ *   free space   below low water        the oldest blocks go that are older than keep_ns
+ *                below reserve / 4      the reserve is given back; likewise when a write fails
+ *                reserve * 3 / 2 again  the reserve is made anew */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct blocks;
+struct flush;
+struct reserve;
+struct series_config;
+struct series_space;
+
+struct keeper {
+	const struct series_config *config;
+	struct blocks *blocks;
+	struct flush *flush;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool running, stop;
+	_Atomic bool holds; /* the reserve is given back */
+	/* the thread's */
+	bool is_low, said_kept, said_unable;
+	int64_t age_at_ns, low_at_ns, flush_at_ns; /* monotonic: not before */
+	uint64_t free_before;                      /* when something was dropped last */
+	_Atomic uint64_t free, total, low_blocks, low_bytes, aged_blocks, aged_bytes;
+	_Atomic int state; /* enum series_space_state */
+};
+
+int keeper_init(struct keeper *k, const struct series_config *config, struct blocks *blocks,
+                struct flush *flush);
+void keeper_fini(struct keeper *k);
+int keeper_start(struct keeper *k);
+void keeper_stop(struct keeper *k);
+void keeper_turn(struct keeper *k); /* what the thread does, twice a second */
+/* Any thread: a write found the disk full. True: there is room now, try again. */
+bool keeper_make_room(struct keeper *k);
+/* Blocks leave the rest of the reserve to documents. */
+bool keeper_allows_block(struct keeper *k);
+void keeper_stats(const struct keeper *k, struct series_space *out);

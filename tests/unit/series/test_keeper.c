@@ -1,0 +1,262 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/reserve.h"
+#include "check.h"
+#include "series/blocks.h"
+#include "series/fake_docs.h"
+#include "series/fake_journal.h"
+#include "series/fake_store.h"
+#include "series/flush.h"
+#include "series/keeper.h"
+#include "series/series.h"
+
+#define MIB     1048576ULL
+#define NOW     1790000000000000000LL
+#define RESERVE (4 * MIB)
+
+static char path[] = "reserve-XXXXXX";
+static uint64_t room;
+static struct reserve *reserve;
+static struct blocks blocks;
+static struct series_config config;
+static struct keeper keeper;
+
+static void space(void *ud, uint64_t *left, uint64_t *total)
+{
+	(void)ud;
+	*left = room;
+	*total = 1000 * MIB;
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	clock_set(NOW, NS_PER_S);
+	room = 500 * MIB;
+	keeper = (struct keeper){ 0 };
+	config = (struct series_config){
+		.journal = &fake_journal,
+		.space = space,
+		.low_water = 100 * MIB,
+		.keep_ns = 3600 * NS_PER_S,
+	};
+	return reserve_new(&reserve, path, RESERVE) < 0 || blocks_attach(&blocks, NULL) < 0 ||
+	       keeper_init(&keeper, &config, &blocks, NULL) < 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	keeper_fini(&keeper);
+	reserve = reserve_free(reserve);
+	(void)unlink(path);
+	fake_store_reset();
+	fake_journal_reset();
+	clock_set(0, 0);
+	return 0;
+}
+
+static enum series_space_state turn(uint64_t free_bytes, struct series_space *out)
+{
+	room = free_bytes;
+	keeper_turn(&keeper);
+	keeper_stats(&keeper, out);
+	return out->state;
+}
+
+static uint64_t on_disk(void)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+/* ---- low water */
+
+static void above_low_water_nothing_is_dropped(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	fake_store.droppable = 9;
+	assert_int_equal(turn(100 * MIB, &s), SERIES_SPACE_OK);
+	assert_int_equal(fake_store.droppable, 9);
+}
+
+static void below_it_as_much_goes_as_is_missing_but_nothing_young(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	fake_store.droppable = 100;
+	assert_int_equal(turn(99 * MIB, &s), SERIES_SPACE_LOW);
+	assert_int_equal(fake_store.order.before_ns, NOW - 3600 * NS_PER_S);
+	assert_int_equal(fake_store.order.bytes, 112 * MIB + MIB / 2 - 99 * MIB);
+	assert_int_equal(s.low_blocks, 14);
+	assert_int_equal(s.low_bytes, 14 * MIB);
+	assert_int_equal(s.aged_blocks, 0);
+}
+
+static void it_goes_on_only_when_what_went_is_free(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	fake_store.droppable = 100;
+	assert_int_equal(turn(99 * MIB, &s), SERIES_SPACE_LOW);
+	assert_int_equal(turn(99 * MIB, &s), SERIES_SPACE_LOW); /* readers hold the files */
+	assert_int_equal(s.low_blocks, 14);
+	assert_int_equal(turn(105 * MIB, &s), SERIES_SPACE_LOW); /* not enough yet */
+	assert_int_equal(s.low_blocks, 14 + 8);
+	assert_int_equal(turn(113 * MIB, &s), SERIES_SPACE_OK);
+	assert_int_equal(turn(105 * MIB, &s), SERIES_SPACE_OK);
+	assert_int_equal(s.low_blocks, 14 + 8);
+}
+
+static void it_says_when_all_that_is_left_is_to_be_kept(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	assert_int_equal(turn(50 * MIB, &s), SERIES_SPACE_KEPT);
+	assert_int_equal(s.low_blocks, 0);
+}
+
+static void a_disk_nobody_knows_is_left_alone(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.space = NULL;
+	fake_store.droppable = 9;
+	assert_int_equal(turn(0, &s), SERIES_SPACE_OK);
+	assert_int_equal(fake_store.droppable, 9);
+}
+
+/* ---- age */
+
+static void what_is_older_goes_however_much_room_there_is(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.retention_ns = 86400 * NS_PER_S;
+	fake_store.droppable = 3;
+	clock_set(NOW, 59 * NS_PER_S);
+	keeper.age_at_ns = 60 * NS_PER_S;
+	(void)turn(500 * MIB, &s);
+	assert_int_equal(s.aged_blocks, 0);
+	clock_set(NOW, 61 * NS_PER_S);
+	assert_int_equal(turn(500 * MIB, &s), SERIES_SPACE_OK);
+	assert_int_equal(s.aged_blocks, 3);
+	assert_int_equal(fake_store.order.before_ns, NOW - 86400 * NS_PER_S);
+	fake_store.droppable = 3;
+	(void)turn(500 * MIB, &s);
+	assert_int_equal(s.aged_blocks, 3); /* not at once again */
+}
+
+/* ---- the reserve */
+
+static void the_reserve_is_really_there(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.reserve = reserve;
+	assert_int_equal(turn(500 * MIB, &s), SERIES_SPACE_OK);
+	assert_true(on_disk() >= RESERVE);
+	assert_int_equal(s.reserve_held, RESERVE);
+	assert_false(fake_journal.hold);
+}
+
+static void a_full_disk_gets_it_back_and_the_journal_none_of_it(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.reserve = reserve;
+	config.low_water = 0;
+	(void)turn(500 * MIB, &s);
+	assert_int_equal(turn(RESERVE / 4, &s), SERIES_SPACE_OK);
+	assert_int_equal(turn(RESERVE / 4 - 1, &s), SERIES_SPACE_RESERVE);
+	assert_int_equal(on_disk(), 0);
+	assert_true(fake_journal.hold);
+	assert_int_equal(turn(RESERVE, &s), SERIES_SPACE_RESERVE);
+	assert_int_equal(turn(RESERVE + RESERVE / 2 - 1, &s), SERIES_SPACE_RESERVE);
+	assert_true(fake_journal.hold);
+	assert_int_equal(turn(RESERVE + RESERVE / 2, &s), SERIES_SPACE_OK);
+	assert_true(on_disk() >= RESERVE);
+	assert_false(fake_journal.hold);
+}
+
+static void whoever_finds_the_disk_full_gets_it_once(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.reserve = reserve;
+	assert_false(keeper_make_room(&keeper));
+	(void)turn(500 * MIB, &s);
+	assert_true(keeper_make_room(&keeper));
+	assert_int_equal(on_disk(), 0);
+	assert_true(fake_journal.hold);
+	assert_false(keeper_make_room(&keeper));
+}
+
+static void its_last_quarter_is_not_for_blocks(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.reserve = reserve;
+	(void)turn(500 * MIB, &s);
+	room = 0;
+	assert_true(keeper_allows_block(&keeper));
+	assert_true(keeper_make_room(&keeper));
+	room = RESERVE / 4;
+	assert_true(keeper_allows_block(&keeper));
+	room = RESERVE / 4 - 1;
+	assert_false(keeper_allows_block(&keeper));
+}
+
+static void too_little_room_at_the_start_makes_none_until_there_is(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.reserve = reserve;
+	config.low_water = 0;
+	assert_int_equal(turn(RESERVE, &s), SERIES_SPACE_RESERVE);
+	assert_false(fake_journal.hold); /* there is room for a segment */
+	assert_int_equal(turn(0, &s), SERIES_SPACE_RESERVE);
+	assert_true(fake_journal.hold);
+	assert_int_equal(turn(2 * RESERVE, &s), SERIES_SPACE_OK);
+	assert_false(fake_journal.hold);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fresh, end)
+	const struct CMUnitTest tests[] = {
+		TEST(above_low_water_nothing_is_dropped),
+		TEST(below_it_as_much_goes_as_is_missing_but_nothing_young),
+		TEST(it_goes_on_only_when_what_went_is_free),
+		TEST(it_says_when_all_that_is_left_is_to_be_kept),
+		TEST(a_disk_nobody_knows_is_left_alone),
+		TEST(what_is_older_goes_however_much_room_there_is),
+		TEST(the_reserve_is_really_there),
+		TEST(a_full_disk_gets_it_back_and_the_journal_none_of_it),
+		TEST(whoever_finds_the_disk_full_gets_it_once),
+		TEST(its_last_quarter_is_not_for_blocks),
+		TEST(too_little_room_at_the_start_makes_none_until_there_is),
+	};
+	int fd = mkstemp(path);
+	if (fd < 0)
+		return 1;
+	close(fd);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
