@@ -121,7 +121,9 @@ int inflight_queue(struct session *s, struct message *msg, const struct inflight
 		return SB_E_QUOTA;
 	if (f->tail - f->sent >= config->max_queued_messages)
 		return SB_E_QUOTA;
-	struct inflight_entry e = { .charge = charge, .qos = d->qos, .retain = d->retain };
+	struct inflight_entry e = {
+		.charge = charge, .share = d->share, .qos = d->qos, .retain = d->retain
+	};
 	if (d->n_ids) {
 		e.ids = copy_ids(d);
 		if (!e.ids)
@@ -179,8 +181,8 @@ static int send_next(struct session *s)
 		return 0;
 	}
 	sent(f, e);
-	/* Without a session to come back to, nobody will ask for it again. */
-	if (!s->expiry_s)
+	/* Without a session to come back to, nobody will ask for it again but the group. */
+	if (!s->expiry_s && !e->share)
 		drop(s, e);
 	return 0;
 }
@@ -277,8 +279,8 @@ static int deliver_now(struct session *s, struct route *rt, const struct infligh
 		return 1;
 	if (r < 0)
 		return r;
-	struct inflight_entry e = { .qos = d->qos, .retain = d->retain };
-	if (s->expiry_s && route_message(rt)) {
+	struct inflight_entry e = { .share = d->share, .qos = d->qos, .retain = d->retain };
+	if ((s->expiry_s || d->share) && route_message(rt)) {
 		e.msg = message_ref(rt->msg);
 		e.charge = message_size(rt->msg) + ENTRY_COST + d->n_ids * 4;
 		e.ids = d->n_ids ? copy_ids(d) : NULL;
@@ -288,6 +290,13 @@ static int deliver_now(struct session *s, struct route *rt, const struct infligh
 	f->sent++;
 	f->resend = f->sent;
 	return 0;
+}
+
+int inflight_offer(struct session *s, struct route *rt, const struct inflight_delivery *d)
+{
+	if (d->qos)
+		return deliver_now(s, rt, d);
+	return online(s) && !s->n_retained_due ? send_now(s, rt, d, 0) : 1;
 }
 
 void inflight_deliver(struct session *s, struct route *rt, const struct inflight_delivery *d)
@@ -358,6 +367,19 @@ int inflight_pubcomp(struct session *s, uint16_t id)
 		return 1;
 	finish(s, e);
 	return 0;
+}
+
+void inflight_shared(struct session *s,
+                     void (*fn)(struct session *s, const struct inflight_entry *e))
+{
+	struct inflight *f = &s->out;
+
+	for (uint64_t n = f->head; n < f->tail; n++) {
+		const struct inflight_entry *e = entry_at(f, n);
+		bool begun = n < f->sent && e->state != WANTS_PUBACK;
+		if (e->share && e->msg && !begun)
+			fn(s, e);
+	}
 }
 
 void inflight_clear(struct session *s)

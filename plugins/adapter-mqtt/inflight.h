@@ -22,6 +22,7 @@ struct inflight_entry {
 	struct message *msg; /* NULL once nobody will ask for it again */
 	struct inflight_ids *ids;
 	uint32_t charge;
+	uint32_t share; /* key of the group it came by, see trie.h; 0: none */
 	uint8_t state, qos;
 	bool retain, open; /* open: takes a place in the client's receive window */
 };
@@ -40,11 +41,14 @@ struct inflight_delivery {
 	bool retain;
 	uint32_t n_ids;
 	const uint32_t *ids;
+	uint32_t share; /* key of the group it comes by; 0: none */
 };
 
 /* Deliver what `rt` publishes: now if the client can take it, else later. QoS 0 is dropped when the
  * client cannot take it; beyond the session's quota a connected client is disconnected. */
 void inflight_deliver(struct session *s, struct route *rt, const struct inflight_delivery *d);
+/* The same, if the client can take it now: 0; else nothing has happened. */
+int inflight_offer(struct session *s, struct route *rt, const struct inflight_delivery *d);
 /* Queue a message to be sent by inflight_pump(). 0, SB_E_QUOTA, -ENOMEM. */
 int inflight_queue(struct session *s, struct message *msg, const struct inflight_delivery *d);
 /* The connection is new: what was sent and not acknowledged is sent again. */
@@ -55,4 +59,8 @@ void inflight_pump(struct session *s);
 int inflight_puback(struct session *s, uint16_t id);
 int inflight_pubrec(struct session *s, uint16_t id, uint8_t reason);
 int inflight_pubcomp(struct session *s, uint16_t id);
+/* Calls fn, in order, with what came by a group and may still go to another member: all that was
+ * not sent, and QoS 1 that was not acknowledged. */
+void inflight_shared(struct session *s,
+                     void (*fn)(struct session *s, const struct inflight_entry *e));
 void inflight_clear(struct session *s);

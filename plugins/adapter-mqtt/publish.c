@@ -271,8 +271,9 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 {
 	struct server *srv = c->srv;
 	bool keeps = p->retain && retained_room(srv, p) == 0;
-	bool windowed = p->qos && (c->acks || keeps);
 	bool telemetry = kind == TOPIC_TELEMETRY;
+	bool windowed = p->qos && (keeps || (telemetry && c->acks));
+	bool heard = true;
 	uint32_t ref = 0;
 
 	if (p->retain && !keeps) {
@@ -292,13 +293,13 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 	if (keeps)
 		keep_retained(c, p, windowed, ref);
 	if (kind == TOPIC_PLAIN || trie_wants_devices(&srv->subs))
-		route_publish(srv, p, c->session);
+		heard = route_publish(srv, p, c->session) || kind != TOPIC_PLAIN;
 	if (telemetry || !p->qos)
 		return 0;
 	if (windowed)
 		acks_flush(c);
 	else
-		acks_give(c, p->id, p->qos, REASON_SUCCESS, NULL);
+		acks_give(c, p->id, p->qos, heard ? REASON_SUCCESS : REASON_NO_SUBSCRIBERS, NULL);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "packet.h"
 #include "properties.h"
 #include "server.h"
+#include "share.h"
 
 /* ---- packets */
 
@@ -106,6 +107,12 @@ struct message *route_message(struct route *rt)
 	return rt->msg;
 }
 
+void route_fresh(struct route_scratch *rs)
+{
+	for (unsigned i = 0; i < 4; i++)
+		rs->frames[i].built = false;
+}
+
 /* ---- who gets it */
 
 static bool more(void **list, uint32_t *cap, size_t size)
@@ -173,43 +180,30 @@ static void add_hit(struct route *rt, const struct sub *sub)
 		add_id(rt, hit, sub->identifier);
 }
 
-/* How gladly a member of a shared subscription would take a message now. */
-static int readiness(const struct session *s)
+static void add_share(struct route *rt, struct share *sh)
 {
-	if (!s->conn || s->conn->state != CONN_UP)
-		return 0;
-	if (s->conn->overflow || s->out.tail - s->out.sent > 0)
-		return 1;
-	return 2;
-}
+	struct route_scratch *rs = &rt->srv->route;
 
-static void pick(struct route *rt, struct share *sh)
-{
-	struct sub *best = NULL;
-	int how = -1;
-
-	for (uint32_t i = 0; i < sh->list.n && how < 2; i++) {
-		struct sub *sub = sh->list.subs[(sh->turn + i) % sh->list.n];
-		int ready = readiness(sub->session);
-		if (ready > how) {
-			how = ready;
-			best = sub;
+	if (rs->n_shares == rs->cap_shares) {
+		void *list = rs->shares;
+		if (!more(&list, &rs->cap_shares, sizeof(*rs->shares))) {
+			rt->lost = true;
+			return;
 		}
+		rs->shares = list;
 	}
-	if (!best)
-		return;
-	sh->turn = (best->at + 1) % sh->list.n;
-	add_hit(rt, best);
+	rs->shares[rs->n_shares++] = sh;
 }
 
 static void on_match(void *ud, struct sub_set *set)
 {
 	struct route *rt = ud;
 
+	rt->matched = true;
 	for (uint32_t i = 0; i < set->plain.n; i++)
 		add_hit(rt, set->plain.subs[i]);
 	for (struct share *sh = set->shares; sh; sh = sh->next)
-		pick(rt, sh);
+		add_share(rt, sh);
 }
 
 static void deliver(struct route *rt, const struct route_hit *hit)
@@ -229,26 +223,28 @@ static void deliver(struct route *rt, const struct route_hit *hit)
 	inflight_deliver(hit->session, rt, &d);
 }
 
-void route_publish(struct server *srv, const struct publish *p, struct session *from)
+bool route_publish(struct server *srv, const struct publish *p, struct session *from)
 {
 	struct route_scratch *rs = &srv->route;
 	struct route rt = { .srv = srv, .p = p, .from = from };
 
 	if (!srv->subs.n)
-		return;
+		return false;
 	if (++rs->mark == 0)
 		rs->mark = 1;
-	rs->n_hits = rs->n_ids = 0;
+	rs->n_hits = rs->n_ids = rs->n_shares = 0;
 	trie_match(&srv->subs, p->topic, on_match, &rt);
-	if (!rs->n_hits)
-		return;
-	for (unsigned i = 0; i < 4; i++)
-		rs->frames[i].built = false;
+	if (!rs->n_hits && !rs->n_shares)
+		return rt.matched;
+	route_fresh(rs);
 	for (uint32_t i = 0; i < rs->n_hits; i++)
 		deliver(&rt, &rs->hits[i]);
+	for (uint32_t i = 0; i < rs->n_shares; i++)
+		share_deliver(&rt, rs->shares[i], NULL);
 	message_unref(rt.msg);
 	if (rt.lost)
 		metrics_count(srv->m.publish_dropped, 1);
+	return rt.matched;
 }
 
 void route_scratch_fini(struct route_scratch *rs)
@@ -256,6 +252,7 @@ void route_scratch_fini(struct route_scratch *rs)
 	free(rs->hits);
 	free(rs->ids);
 	free(rs->list);
+	free(rs->shares);
 	for (unsigned i = 0; i < 5; i++)
 		free(rs->frames[i].buf);
 	memset(rs, 0, sizeof(*rs));

@@ -10,6 +10,7 @@ struct message;
 struct publish;
 struct server;
 struct session;
+struct share;
 
 struct route_hit {
 	struct session *session;
@@ -33,7 +34,8 @@ struct route_frame {
 struct route_scratch { /* kept from publish to publish, so that none allocates */
 	struct route_hit *hits;
 	struct route_id *ids;
-	uint32_t n_hits, cap_hits, n_ids, cap_ids, mark;
+	struct share **shares;
+	uint32_t n_hits, cap_hits, n_ids, cap_ids, n_shares, cap_shares, mark;
 	struct route_frame
 		frames[5]; /* version x with identifier; the last for single deliveries */
 	uint32_t *list;    /* identifiers of one delivery */
@@ -54,9 +56,13 @@ struct route { /* one publish on its way */
 	struct session *from;
 	struct message *msg; /* made when somebody has to keep it */
 	bool lost;           /* no memory for a hit */
+	bool matched;        /* somebody has subscribed to it */
 };
 
-void route_publish(struct server *srv, const struct publish *p, struct session *from);
+/* Has anybody subscribed to it? */
+bool route_publish(struct server *srv, const struct publish *p, struct session *from);
+/* Packets are built anew: before delivering what another route has not built. */
+void route_fresh(struct route_scratch *rs);
 /* The packet in wire form for this protocol version, shared by all who get it alike. The caller
  * sets its flags and, at *id_at, its identifier. n is 0 without memory. */
 struct sb_bytes route_packet(struct route *rt, bool v5, bool with_id, uint32_t *id_at);

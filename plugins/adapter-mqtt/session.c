@@ -8,6 +8,7 @@
 #include "connect.h"
 #include "message.h"
 #include "server.h"
+#include "share.h"
 #include "will.h"
 
 static uint32_t hash_of(const struct sessions *all, struct sb_str id)
@@ -138,6 +139,7 @@ static void release(struct session *s)
 void session_end(struct session *s)
 {
 	will_publish(s);
+	share_hand_on(s);
 	wheel_take(&s->link);
 	if (!s->leaving) {
 		release(s);

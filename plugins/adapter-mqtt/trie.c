@@ -28,7 +28,19 @@ static struct sub_list *list_find(struct sub_set *set, struct sb_str group)
 	return NULL;
 }
 
-static struct sub_list *list_make(struct sub_set *set, struct sb_str group)
+static uint32_t key_of(struct sb_str group, struct sb_str filter)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < group.n; i++)
+		h = (h ^ (uint8_t)group.p[i]) * 16777619u;
+	h = (h ^ '/') * 16777619u;
+	for (size_t i = 0; i < filter.n; i++)
+		h = (h ^ (uint8_t)filter.p[i]) * 16777619u;
+	return h ? h : 1;
+}
+
+static struct sub_list *list_make(struct sub_set *set, struct sb_str group, struct sb_str filter)
 {
 	struct sub_list *list = list_find(set, group);
 	if (list)
@@ -38,6 +50,7 @@ static struct sub_list *list_make(struct sub_set *set, struct sb_str group)
 		return NULL;
 	memcpy(sh->name, group.p, group.n);
 	sh->len = (uint16_t)group.n;
+	sh->key = key_of(group, filter);
 	sh->list.set = set;
 	sh->next = set->shares;
 	set->shares = sh;
@@ -124,7 +137,7 @@ int trie_add(struct trie *t, struct session *s, struct sb_str group, struct sb_s
 	struct sub_set *set = set_make(t, filter);
 	if (!set)
 		return -ENOMEM;
-	struct sub_list *list = list_make(set, group);
+	struct sub_list *list = list_make(set, group, filter);
 	struct sub *sub = list ? find_in(list, s) : NULL;
 	if (sub) {
 		*out = sub;
@@ -197,10 +210,11 @@ void trie_remove(struct trie *t, struct sub *sub)
 		collect(t, list->set);
 }
 
-static void match(const struct tree *t, const struct tree_node *node, struct sb_str rest, bool more,
-                  trie_match_fn fn, void *ud)
+static uint32_t match(const struct tree *t, const struct tree_node *node, struct sb_str rest,
+                      bool more, trie_match_fn fn, void *ud)
 {
 	struct sb_str level;
+	uint32_t n = 1;
 
 	if (!more && node->value)
 		fn(ud, node->value);
@@ -208,29 +222,27 @@ static void match(const struct tree *t, const struct tree_node *node, struct sb_
 	if (node->multi && node->multi->value)
 		fn(ud, node->multi->value);
 	if (!more)
-		return;
+		return n;
 	topic_level(&rest, &more, &level);
 	if (node->plus)
-		match(t, node->plus, rest, more, fn, ud);
+		n += match(t, node->plus, rest, more, fn, ud);
 	const struct tree_node *step = tree_step(t, node, level);
 	if (step)
-		match(t, step, rest, more, fn, ud);
+		n += match(t, step, rest, more, fn, ud);
+	return n;
 }
 
-void trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, void *ud)
+uint32_t trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, void *ud)
 {
 	struct sb_str level;
 	bool more = true;
 
 	if (!t->n)
-		return;
-	if (topic.p[0] != '$') {
-		match(&t->tree, t->tree.root, topic, more, fn, ud);
-		return;
-	}
+		return 0;
+	if (topic.p[0] != '$')
+		return match(&t->tree, t->tree.root, topic, more, fn, ud);
 	/* A wildcard in the first level does not reach into $-topics. */
 	topic_level(&topic, &more, &level);
 	const struct tree_node *step = tree_step(&t->tree, t->tree.root, level);
-	if (step)
-		match(&t->tree, step, topic, more, fn, ud);
+	return step ? match(&t->tree, step, topic, more, fn, ud) : 0;
 }

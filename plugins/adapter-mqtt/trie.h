@@ -1,6 +1,7 @@
 /* Subscriptions by topic filter. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tree.h"
@@ -26,10 +27,11 @@ struct sub { /* one session, one filter */
 	bool retained_due; /* its retained messages are not all sent */
 };
 
-struct share {
+struct share { /* a group; the members of one filter */
 	struct share *next;
 	struct sub_list list;
 	uint32_t turn;
+	uint32_t key; /* of group and filter, the same after a restart; never 0 */
 	uint16_t len;
 	char name[];
 };
@@ -57,7 +59,15 @@ struct sub *trie_find(const struct trie *t, const struct session *s, struct sb_s
                       struct sb_str filter);
 void trie_remove(struct trie *t, struct sub *sub);
 typedef void (*trie_match_fn)(void *ud, struct sub_set *set);
-void trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, void *ud);
+/* Returns how many nodes it looked at: at most two a level and for each '+' that matched before,
+ * however many filters there are. */
+uint32_t trie_match(const struct trie *t, struct sb_str topic, trie_match_fn fn, void *ud);
+
+/* The group of a shared subscription. */
+static inline struct share *trie_share(const struct sub *sub)
+{
+	return (void *)((char *)sub->list - offsetof(struct share, list));
+}
 
 /* Can anybody want a topic under devices/? The usual answer is no, and costs nothing. */
 static inline bool trie_wants_devices(const struct trie *t)

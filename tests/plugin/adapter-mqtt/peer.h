@@ -11,7 +11,7 @@ struct peer {
 	struct fake *fake;
 	struct fake_conn *conn;
 	bool v5;
-	uint8_t buf[4096]; /* the packet peer_next() answered with */
+	uint8_t buf[1536]; /* the packet peer_next() answered with */
 };
 
 struct peer_login {

@@ -337,6 +337,43 @@ static void the_trie_finds_what_matches_and_nothing_else(void **state)
 	trie_fini(&t);
 }
 
+/* Nodes looked at for one topic among n filters of other devices and of its own. */
+static uint32_t looked_at(uint32_t n)
+{
+	struct session s[1] = { 0 };
+	static const char *const own[] = { "devices/+/telemetry", "devices/d7/#", "#" };
+	struct sub *sub;
+	struct trie t;
+	char filter[64];
+	uint32_t found = 0;
+
+	trie_init(&t, 99);
+	for (uint32_t i = 0; i < n; i++) {
+		int len = snprintf(filter, sizeof(filter), "devices/d%u/telemetry", i + 7);
+		assert_int_equal(trie_add(&t, s, sb_str_of(NULL, 0), sb_str_of(filter, (size_t)len),
+		                          &sub),
+		                 1);
+	}
+	for (int i = 0; i < 3; i++)
+		trie_add(&t, s, sb_str_of(NULL, 0), sb_str_of(own[i], strlen(own[i])), &sub);
+	uint32_t nodes = trie_match(&t, SB_STR("devices/d7/telemetry"), count_set, &found);
+	assert_int_equal(found, 4);
+	while (s->subs)
+		trie_remove(&t, s->subs);
+	trie_fini(&t);
+	return nodes;
+}
+
+static void matching_looks_at_as_many_nodes_among_a_hundred_thousand_filters_as_among_ten(
+	void **state)
+{
+	(void)state;
+	uint32_t few = looked_at(10);
+	assert_true(few <= 8);
+	assert_int_equal(looked_at(1000), few);
+	assert_int_equal(looked_at(100000), few);
+}
+
 static enum topic_kind kind(const char *name)
 {
 	struct topic_name out;
@@ -382,6 +419,8 @@ int main(void)
 		TEST(a_peer_that_reads_no_answers_is_not_read),
 		cmocka_unit_test(subscriptions_are_limited),
 		cmocka_unit_test(the_trie_finds_what_matches_and_nothing_else),
+		cmocka_unit_test(
+			matching_looks_at_as_many_nodes_among_a_hundred_thousand_filters_as_among_ten),
 		cmocka_unit_test(names_under_devices_have_a_meaning),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
