@@ -273,8 +273,10 @@ static int host_new_all(struct app *app)
 			     .io_threads = (uint32_t)s->io_threads,
 			     .streams = { .max_conns = (uint32_t)s->io_max_connections,
 	                                  .reserved_fds = (uint32_t)s->http_max_clients +
-	                                                  RESERVED_FILES },
+	                                                  RESERVED_FILES,
+	                                  .origins = s->http_origins },
 			     .tls = app->tls,
+			     .http_open = !is_loopback(s->http_listen) || s->http_insecure,
 			     .allow_file = *s->plugins_allow ? s->plugins_allow : NULL,
 		     });
 	if (r == 0)

@@ -91,13 +91,14 @@ struct conn *conn_each(const struct streams *s, uint32_t *at)
 
 static bool may_read(const struct conn *c)
 {
-	return c->state == CONN_OPEN && !c->paused && !c->muted && !c->read_needs_write;
+	return (c->state == CONN_OPEN || c->state == CONN_UPGRADE) && !c->paused && !c->muted &&
+	       !c->read_needs_write;
 }
 
 void conn_rewatch(struct conn *c)
 {
 	uint32_t events = 0;
-	if (may_read(c))
+	if (may_read(c) || c->state == CONN_LINGERING)
 		events |= EPOLLIN;
 	if (c->blocked)
 		events |= EPOLLOUT;
@@ -114,9 +115,17 @@ static void mute(struct conn *c)
 	if (c->muted)
 		return;
 	c->muted = true;
-	if (c->state == CONN_OPEN)
+	if (c->state == CONN_OPEN || c->state == CONN_UPGRADE)
 		list_append(&c->owner->muted, &c->queue);
 	conn_rewatch(c);
+}
+
+/* What the peer still sends was sent before it knew. */
+static void throw_away(struct conn *c)
+{
+	ssize_t n = recv(c->watch.fd, c->owner->scratch, CONN_READ_BYTES, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		conn_end(c, c->why);
 }
 
 static void on_events(struct watch *w, uint32_t events)
@@ -128,6 +137,10 @@ static void on_events(struct watch *w, uint32_t events)
 	if (c->state == CONN_HANDSHAKE) {
 		/* One-shot: quiet until its turn has come. */
 		list_append(&s->handshakes, &c->queue);
+		return;
+	}
+	if (c->state == CONN_LINGERING) {
+		throw_away(c);
 		return;
 	}
 	if (events & EPOLLOUT) {
@@ -150,7 +163,8 @@ static void on_timer(struct timer *t)
 	struct conn *c = container_of(t, struct conn, timer);
 	if (c->state == CONN_HANDSHAKE)
 		c->owner->stats.handshake_failures++;
-	conn_end(c, c->state == CONN_CLOSING ? c->why : SB_CLOSE_TIMEOUT);
+	bool closed = c->state == CONN_CLOSING || c->state == CONN_LINGERING;
+	conn_end(c, closed ? c->why : SB_CLOSE_TIMEOUT);
 }
 
 /* ---- life */
@@ -178,6 +192,21 @@ int conn_new(struct streams *s, struct listener *l, int fd, struct conn **out)
 	return 0;
 }
 
+void conn_adopt(struct conn *c, struct ssl_st *ssl)
+{
+	c->ssl = ssl;
+	c->ops = ssl ? &tls_ops : &plain_ops;
+	conn_ws_begin(c);
+}
+
+void conn_begin(struct conn *c, struct sb_str peer)
+{
+	if (c->listener->spec.websocket.n)
+		conn_ws_begin(c);
+	else
+		conn_open(c, peer);
+}
+
 void conn_open(struct conn *c, struct sb_str peer)
 {
 	timer_end(&c->timer);
@@ -195,10 +224,15 @@ void conn_open(struct conn *c, struct sb_str peer)
 
 void conn_close(struct conn *c)
 {
-	if (c->state != CONN_OPEN)
+	if (c->state != CONN_OPEN && c->state != CONN_UPGRADE)
 		return;
 	c->state = CONN_CLOSING;
 	c->why = SB_CLOSE_LOCAL;
+	if (c->ws) {
+		c->linger = true; /* the peer answers a close frame */
+		if (!c->ws->say_close)
+			c->ws->say_close = 1000;
+	}
 	loop_timer(c->owner->loop, &c->timer, FLUSH_NS, 0);
 	list_remove(&c->ready);
 	list_remove(&c->queue);
@@ -233,10 +267,14 @@ void conn_finish(struct conn *c)
 {
 	struct streams *s = c->owner;
 	loop_watch(s->loop, &c->watch, 0);
-	if (c->opened && (c->why == SB_CLOSE_LOCAL || c->why == SB_CLOSE_STOP))
-		say_goodbye(c);
-	c->ssl = tls_end(c->ssl);
-	close(c->watch.fd);
+	if (c->watch.fd >= 0) { /* else it was given away */
+		if (c->why == SB_CLOSE_LOCAL || c->why == SB_CLOSE_STOP)
+			say_goodbye(c);
+		c->ssl = tls_end(c->ssl);
+		close(c->watch.fd);
+	}
+	free(c->ws);
+	c->ws = NULL;
 	free(c->tail);
 	c->tail = NULL;
 	c->tail_n = c->tail_cap = 0;
@@ -251,7 +289,7 @@ void conn_finish(struct conn *c)
 	if (c->opened && c->listener->spec.close)
 		c->listener->spec.close(c->ud, conn_handle(c), c->why);
 	c->opened = c->paused = c->muted = false;
-	c->blocked = c->read_needs_write = c->want_writable = false;
+	c->blocked = c->read_needs_write = c->want_writable = c->linger = false;
 	c->ud = NULL;
 	c->state = CONN_FREE;
 	if (++c->generation == 0)

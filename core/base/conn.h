@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/stream.h"
+#include "base/websocket.h"
 
 struct conn;
 struct listener;
@@ -23,9 +24,11 @@ struct ssl_st;
 enum conn_state {
 	CONN_FREE,
 	CONN_HANDSHAKE, /* TLS; unknown to the plugin */
+	CONN_UPGRADE,   /* HTTP: waits for the head; unknown to the plugin */
 	CONN_OPEN,
-	CONN_CLOSING, /* the plugin closed it: output is flushed, input is not looked at */
-	CONN_DEAD,    /* in streams.dead, until the end of this turn */
+	CONN_CLOSING,   /* the plugin closed it: output is flushed, input is not looked at */
+	CONN_LINGERING, /* flushed; input is thrown away until the peer has seen it */
+	CONN_DEAD,      /* in streams.dead, until the end of this turn */
 };
 
 /* Bytes moved; read: 0 is the end. -EAGAIN: wait; -EBUSY (read): wait until output moves; else a
@@ -40,6 +43,7 @@ struct conn {
 	struct listener *listener;
 	const struct conn_ops *ops;
 	struct ssl_st *ssl; /* NULL: plaintext */
+	struct conn_ws *ws; /* NULL: no WebSocket */
 	void *ud;           /* the plugin's */
 	struct watch watch;
 	struct timer timer; /* handshake, write stall or flush deadline, by state */
@@ -59,6 +63,17 @@ struct conn {
 	bool blocked : 1;          /* the kernel takes no more: waits for EPOLLOUT */
 	bool read_needs_write : 1; /* TLS wants to answer before it reads on */
 	bool want_writable : 1;
+	bool linger : 1; /* see streams_close_gently() */
+};
+
+struct conn_ws { /* what a connection that speaks WebSocket has besides */
+	struct websocket in;
+	uint32_t frame_at;             /* in out: room for the head of the frame being collected */
+	uint16_t say_close, met_close; /* code to close with when flushing; to close with once what
+	                                  came before is consumed; 0: none */
+	bool framing, closed, pong_waits;
+	uint8_t pong_n, pong[WEBSOCKET_CONTROL_MAX]; /* of the latest ping */
+	const char *why;
 };
 
 _Static_assert(sizeof(struct conn) <= 256, "an idle connection is cheap");
@@ -91,6 +106,10 @@ sb_conn conn_handle(const struct conn *c);
 struct conn *conn_find(const struct streams *s, sb_conn handle); /* NULL: stale */
 /* Tells epoll what is wanted now. */
 void conn_rewatch(struct conn *c);
+/* Ready for input: introduces it to the plugin, or waits for its request to speak WebSocket. */
+void conn_begin(struct conn *c, struct sb_str peer);
+/* Goes on with a connection that other streams began. Takes ssl, which may be NULL. */
+void conn_adopt(struct conn *c, struct ssl_st *ssl);
 /* Introduces it to the plugin; may end it. */
 void conn_open(struct conn *c, struct sb_str peer);
 /* The plugin or its answer wants it closed: flush, then end. */
@@ -104,8 +123,22 @@ struct conn *conn_each(const struct streams *s, uint32_t *at);
 /* ---- conn_in.c */
 void conn_in_read(struct conn *c);  /* once, from the socket */
 void conn_in_again(struct conn *c); /* what was left, and what TLS holds */
+/* Bytes the peer sent, from whatever memory: decoded, handed over, kept. */
+void conn_in_take(struct conn *c, uint8_t *p, uint32_t n);
+
+/* ---- conn_ws.c: between the bytes of the socket and those of the plugin */
+void conn_ws_begin(struct conn *c);
+void conn_ws_head(struct conn *c); /* the request is in its tail, or a part of it */
+/* Decodes in place, returns how many bytes are payload. */
+uint32_t conn_ws_take(struct conn *c, uint8_t *p, uint32_t n);
+/* The peer closed or broke a rule, and what came before was handed over. */
+void conn_ws_settle(struct conn *c);
+int conn_ws_open_frame(struct conn *c); /* what is written from here on is its payload */
+void conn_ws_seal(struct conn *c);      /* the frame is complete; control frames follow it */
 
 /* ---- conn_out.c */
+/* Room for n bytes behind out_n. */
+int conn_out_room(struct conn *c, uint32_t n);
 int conn_out_write(struct conn *c, struct sb_bytes bytes);
 void conn_out_flush(struct conn *c);
 /* The kernel takes no more: wait for EPOLLOUT, 30 s at most. */

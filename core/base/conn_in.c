@@ -90,6 +90,37 @@ static void feed(struct conn *c, const uint8_t *p, uint32_t n)
 		list_append(&c->owner->ready, &c->ready);
 }
 
+static void take_payload(struct conn *c, uint8_t *p, uint32_t n)
+{
+	if (!c->tail) {
+		feed(c, p, n);
+		return;
+	}
+	if (append(c, p, n) < 0)
+		conn_end(c, SB_CLOSE_ERROR);
+	else
+		feed(c, c->tail, c->tail_n);
+}
+
+void conn_in_take(struct conn *c, uint8_t *p, uint32_t n)
+{
+	if (c->state == CONN_UPGRADE) {
+		if (append(c, p, n) < 0)
+			conn_end(c, SB_CLOSE_ERROR);
+		else
+			conn_ws_head(c);
+		return;
+	}
+	if (!c->ws) {
+		take_payload(c, p, n);
+		return;
+	}
+	n = conn_ws_take(c, p, n);
+	if (n > 0)
+		take_payload(c, p, n);
+	conn_ws_settle(c);
+}
+
 void conn_in_read(struct conn *c)
 {
 	struct streams *s = c->owner;
@@ -109,22 +140,16 @@ void conn_in_read(struct conn *c)
 	s->stats.bytes_in += (uint64_t)n;
 	if (c->ssl && tls_has_more(c->ssl))
 		list_append(&s->ready, &c->ready);
-	if (!c->tail) {
-		feed(c, s->scratch, (uint32_t)n);
-		return;
-	}
-	if (append(c, s->scratch, (uint32_t)n) < 0)
-		conn_end(c, SB_CLOSE_ERROR);
-	else
-		feed(c, c->tail, c->tail_n);
+	conn_in_take(c, s->scratch, (uint32_t)n);
 }
 
 void conn_in_again(struct conn *c)
 {
-	if (c->state != CONN_OPEN || c->paused)
-		return;
-	if (c->tail)
+	if (c->state == CONN_OPEN && !c->paused && c->tail)
 		feed(c, c->tail, c->tail_n);
-	if (c->ssl && c->state == CONN_OPEN && !c->paused && tls_has_more(c->ssl))
+	if (c->ws)
+		conn_ws_settle(c);
+	bool reads = c->state == CONN_OPEN || c->state == CONN_UPGRADE;
+	if (c->ssl && reads && !c->paused && tls_has_more(c->ssl))
 		conn_in_read(c);
 }

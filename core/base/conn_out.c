@@ -1,14 +1,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/conn.h"
 #include "base/own.h"
 #include "base/stream_listener.h"
+#include "base/tls.h"
 
-#define MAX_POOL 2048u
-#define STALL_NS (30 * NS_PER_S)
+#define MAX_POOL  2048u
+#define STALL_NS  (30 * NS_PER_S)
+#define LINGER_NS (2 * NS_PER_S)
 
 /* ---- buffers: the smallest size is recycled, so that busy connections do not allocate each turn
  */
@@ -48,7 +51,7 @@ void conn_out_free_pool(struct streams *s)
 	s->n_pool = 0;
 }
 
-static int make_room(struct conn *c, uint32_t n)
+int conn_out_room(struct conn *c, uint32_t n)
 {
 	if (!c->out) {
 		c->out = take_buffer(c->owner, &c->out_cap);
@@ -60,6 +63,8 @@ static int make_room(struct conn *c, uint32_t n)
 	if (n > c->out_cap - c->out_n && c->out_sent > 0) {
 		memmove(c->out, c->out + c->out_sent, conn_out_unsent(c));
 		c->out_n -= c->out_sent;
+		if (c->ws)
+			c->ws->frame_at -= c->out_sent;
 		c->out_sent = 0;
 	}
 	if (n <= c->out_cap - c->out_n)
@@ -84,7 +89,9 @@ int conn_out_write(struct conn *c, struct sb_bytes bytes)
 		c->want_writable = true;
 		return SB_AGAIN;
 	}
-	int r = make_room(c, (uint32_t)bytes.n);
+	int r = c->ws ? conn_ws_open_frame(c) : 0;
+	if (r == 0)
+		r = conn_out_room(c, (uint32_t)bytes.n);
 	if (r < 0)
 		return r;
 	memcpy(c->out + c->out_n, bytes.p, bytes.n);
@@ -101,6 +108,21 @@ void conn_out_stalled(struct conn *c)
 	conn_rewatch(c);
 }
 
+/* All that was to be said has been given to the kernel. */
+static void closed(struct conn *c)
+{
+	if (!c->linger) {
+		conn_end(c, c->why);
+		return;
+	}
+	c->state = CONN_LINGERING;
+	if (c->ssl)
+		tls_goodbye(c->ssl);
+	shutdown(c->watch.fd, SHUT_WR);
+	loop_timer(c->owner->loop, &c->timer, LINGER_NS, 0);
+	conn_rewatch(c);
+}
+
 static void after_progress(struct conn *c)
 {
 	bool was_stalled = c->timer.prev && c->state == CONN_OPEN;
@@ -113,7 +135,7 @@ static void after_progress(struct conn *c)
 		timer_end(&c->timer);
 	conn_out_free(c);
 	if (c->state == CONN_CLOSING)
-		conn_end(c, c->why);
+		closed(c);
 	else
 		conn_rewatch(c);
 }
@@ -121,6 +143,8 @@ static void after_progress(struct conn *c)
 void conn_out_flush(struct conn *c)
 {
 	ssize_t n = 0;
+	if (c->ws)
+		conn_ws_seal(c);
 	if (conn_out_unsent(c) > 0) {
 		n = c->ops->write(c, c->out + c->out_sent, conn_out_unsent(c));
 		if (n < 0 && n != -EAGAIN && n != -EINTR) {

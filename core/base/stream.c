@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -43,9 +44,9 @@ static void introduce(struct conn *c)
 	}
 	char text[64];
 	c->owner->stats.handshakes++;
-	conn_open(c, listener_peer_text(text, sizeof(text), (struct sockaddr *)&peer));
+	conn_begin(c, listener_peer_text(text, sizeof(text), (struct sockaddr *)&peer));
 	/* The client's first bytes may have come with the end of its handshake. */
-	if (c->state == CONN_OPEN && tls_has_more(c->ssl))
+	if ((c->state == CONN_OPEN || c->state == CONN_UPGRADE) && tls_has_more(c->ssl))
 		list_append(&c->owner->ready, &c->ready);
 }
 
@@ -185,6 +186,8 @@ void streams_unlisten(struct streams *s, uint32_t id)
 		if (c->listener != l)
 			continue;
 		c->want_writable = false;
+		if (c->ws && !c->ws->say_close)
+			c->ws->say_close = 1001;
 		if ((c->state == CONN_OPEN || c->state == CONN_CLOSING) && !c->blocked)
 			conn_out_flush(c);
 		conn_end(c, SB_CLOSE_STOP);
@@ -250,6 +253,90 @@ int streams_close(struct streams *s, sb_conn conn)
 		return SB_E_STALE;
 	conn_close(c);
 	return 0;
+}
+
+int streams_close_gently(struct streams *s, sb_conn conn)
+{
+	struct conn *c = conn_find(s, conn);
+	if (!c)
+		return SB_E_STALE;
+	c->linger = true;
+	conn_close(c);
+	return 0;
+}
+
+/* ---- from one loop to another */
+
+struct stream_parcel {
+	int fd;
+	struct ssl_st *ssl;
+	uint8_t *bytes; /* read and not consumed */
+	uint32_t n;
+};
+
+struct stream_parcel *stream_parcel_free(struct stream_parcel *parcel)
+{
+	if (!parcel)
+		return NULL;
+	tls_end(parcel->ssl);
+	closep(&parcel->fd);
+	free(parcel->bytes);
+	free(parcel);
+	return NULL;
+}
+
+int streams_part_with(struct streams *s, sb_conn conn, struct sb_bytes unread,
+                      struct stream_parcel **out)
+{
+	struct conn *c = conn_find(s, conn);
+	if (!c)
+		return SB_E_STALE;
+	conn_out_flush(c);
+	if (c->state != CONN_OPEN || conn_out_unsent(c) > 0)
+		return -EBUSY;
+	struct stream_parcel *parcel = calloc(1, sizeof(*parcel));
+	uint8_t *bytes = malloc(unread.n + 1);
+	if (!parcel || !bytes) {
+		free(parcel);
+		free(bytes);
+		return -ENOMEM;
+	}
+	memcpy(bytes, unread.p, unread.n);
+	*parcel = (struct stream_parcel){ c->watch.fd, steal(c->ssl), bytes, (uint32_t)unread.n };
+	loop_watch(s->loop, &c->watch, 0);
+	c->watch.fd = -1;
+	c->opened = false;
+	conn_end(c, SB_CLOSE_LOCAL);
+	*out = parcel;
+	return 0;
+}
+
+static int adopt(struct streams *s, struct listener *l, struct stream_parcel *parcel)
+{
+	struct conn *c;
+	if (!l || l->watch.fd >= 0)
+		return SB_E_STALE;
+	int r = listener_is_full(l) ? -EMFILE : conn_new(s, l, parcel->fd, &c);
+	if (r < 0) {
+		s->stats.refused++;
+		return r;
+	}
+	s->stats.accepted++;
+	parcel->fd = -1;
+	conn_adopt(c, steal(parcel->ssl));
+	if (c->state == CONN_UPGRADE && parcel->n > 0)
+		conn_in_take(c, parcel->bytes, parcel->n);
+	bool reads = c->state == CONN_OPEN || c->state == CONN_UPGRADE;
+	if (reads && c->ssl && tls_has_more(c->ssl))
+		list_append(&s->ready, &c->ready);
+	return 0;
+}
+
+int streams_adopt(struct streams *s, uint32_t listener, struct stream_parcel *parcel)
+{
+	int r = adopt(s, find_listener(s, listener), parcel);
+	stream_parcel_free(parcel);
+	return r;
 }
 
 uint32_t streams_unsent(const struct streams *s, sb_conn conn)

@@ -9,26 +9,31 @@
 #include <signalbox/services.h>
 
 struct loop;
+struct stream_parcel;
 struct streams;
 struct tls;
 
 struct streams_limits {
 	uint32_t max_conns;         /* of this loop; 0: 65,536 */
-	uint32_t handshake_seconds; /* TLS handshake must be done; 0: 10 */
+	uint32_t handshake_seconds; /* TLS handshake, and HTTP upgrade, must be done; 0: 10 */
 	/* Descriptors of the process that are left to others (files, console): peers wait in the
 	 * kernel's queue instead. At most a quarter of RLIMIT_NOFILE as it is at the moment. */
 	uint32_t reserved_fds;
+	const char *origins; /* whose pages may speak WebSocket besides the host's own, separated by
+	                        spaces; NULL: none; not copied */
 };
 
 struct streams_stats {
 	uint64_t accepted, refused, closed, bytes_in, bytes_out, handshakes, handshake_failures;
 	uint64_t accept_pauses; /* times peers had to wait for descriptors or memory */
+	uint64_t upgrades, upgrades_refused;
 	uint32_t open_now;
 };
 
 int streams_new(struct streams **out, struct loop *loop, const struct streams_limits *limits);
 struct streams *streams_free(struct streams *s); /* closes everything, callbacks included */
-/* As sb_stream.listen; tls may be NULL when spec->tls is 0. *id names the listener. */
+/* As sb_stream.listen; tls may be NULL when spec->tls is 0. *id names the listener. With the
+ * address "http" there is no socket: connections come by streams_adopt(). */
 int streams_listen(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
                    uint32_t *id);
 /* Ends its connections with SB_CLOSE_STOP, callbacks included, before it returns; not from inside a
@@ -46,8 +51,20 @@ int streams_resume(struct streams *s, sb_conn conn);
 void streams_pause_all(struct streams *s);
 void streams_resume_all(struct streams *s);
 int streams_close(struct streams *s, sb_conn conn);
+/* As close, and what the peer still sends is thrown away for 2 s at most: unread input would turn
+ * the end into a reset, which may overtake what was sent last. */
+int streams_close_gently(struct streams *s, sb_conn conn);
 uint32_t streams_unsent(const struct streams *s, sb_conn conn);
 void streams_stats(const struct streams *s, struct streams_stats *out);
+
+/* Takes a connection out of its streams, with bytes data() was given and does not want; its close()
+ * is not called. From inside its data() only. -EBUSY: its output is not sent. */
+int streams_part_with(struct streams *s, sb_conn conn, struct sb_bytes unread,
+                      struct stream_parcel **out);
+/* Takes it in, in another loop's thread, as if this listener ("http") had accepted it. Ends the
+ * parcel in any case; SB_E_STALE: no such listener. */
+int streams_adopt(struct streams *s, uint32_t listener, struct stream_parcel *parcel);
+struct stream_parcel *stream_parcel_free(struct stream_parcel *parcel); /* hangs up; any thread */
 
 /* One server identity, TLS 1.2 and 1.3, shared by all loops. Makes the process ignore SIGPIPE. */
 int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_path);

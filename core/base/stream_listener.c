@@ -16,6 +16,7 @@
 #include "base/conn.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/text.h"
 
 #define LOG_MODULE "stream"
 
@@ -147,7 +148,7 @@ static void pause_accepting(struct listener *l, int r)
 	loop_timer(l->owner->loop, &l->pause, PAUSE_NS, 0);
 }
 
-static bool is_full(const struct listener *l)
+bool listener_is_full(const struct listener *l)
 {
 	const struct streams *s = l->owner;
 	return l->n_conns >= l->spec.max_conns || s->stats.open_now >= s->limits.max_conns;
@@ -157,7 +158,7 @@ static void take_in(struct listener *l, int fd, const union address *peer)
 {
 	struct streams *s = l->owner;
 	struct conn *c;
-	int r = is_full(l) ? -EMFILE : conn_new(s, l, fd, &c);
+	int r = listener_is_full(l) ? -EMFILE : conn_new(s, l, fd, &c);
 	if (r < 0) {
 		s->stats.refused++;
 		close(fd);
@@ -173,7 +174,7 @@ static void take_in(struct listener *l, int fd, const union address *peer)
 		return;
 	}
 	char text[64];
-	conn_open(c, listener_peer_text(text, sizeof(text), &peer->sa));
+	conn_begin(c, listener_peer_text(text, sizeof(text), &peer->sa));
 }
 
 static void on_accept(struct watch *w, uint32_t events)
@@ -239,11 +240,21 @@ static int bind_to(int fd, union address *a, socklen_t len, uint32_t *port)
 	return 0;
 }
 
+struct sb_str listener_websocket(const struct sb_listen *spec)
+{
+	size_t end = offsetof(struct sb_listen, websocket) + sizeof(spec->websocket);
+	return spec->size >= end ? spec->websocket : SB_STR("");
+}
+
 static void copy_spec(struct listener *l, const struct sb_listen *spec)
 {
 	memcpy(&l->spec, spec, MIN(spec->size, sizeof(l->spec)));
 	if (spec->name.n > 0)
 		memcpy(l->name, spec->name.p, MIN(spec->name.n, sizeof(l->name) - 1));
+	struct sb_str websocket = listener_websocket(spec);
+	if (websocket.n > 0)
+		memcpy(l->websocket, websocket.p, websocket.n);
+	l->spec.websocket = sb_str_of(l->websocket, websocket.n);
 	l->spec.name = l->spec.address = (struct sb_str){ 0 };
 	if (l->spec.max_conns == 0)
 		l->spec.max_conns = UINT32_MAX;
@@ -253,34 +264,53 @@ static void copy_spec(struct listener *l, const struct sb_listen *spec)
 		l->spec.max_out_bytes = DEFAULT_MAX_OUT;
 }
 
-int listener_new(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
-                 struct listener **out)
+static int begin_listening(struct listener *l, struct sb_str text, uint32_t *port)
 {
 	union address a;
 	socklen_t len;
+	int r = parse_address(text, &a, &len);
+	if (r < 0)
+		return log_error(r, "\"%.*s\" is no address to listen on", (int)MIN(text.n, 80),
+		                 text.p);
+	l->watch.fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	r = l->watch.fd < 0 ? -errno : bind_to(l->watch.fd, &a, len, port);
+	if (r == 0)
+		r = loop_watch(l->owner->loop, &l->watch, EPOLLIN);
+	return r < 0 ? log_error(r, "cannot listen on %.*s", (int)text.n, text.p) : 0;
+}
+
+static bool is_sound(const struct sb_listen *spec, struct sb_str websocket)
+{
 	if (spec->size < offsetof(struct sb_listen, ud) + sizeof(spec->ud) || !spec->open ||
 	    !spec->data)
+		return false;
+	return websocket.n < sizeof(((struct listener *)0)->websocket);
+}
+
+int listener_new(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
+                 struct listener **out)
+{
+	struct sb_str websocket = listener_websocket(spec);
+	bool shared = text_is(spec->address, LISTENER_HTTP);
+	if (!is_sound(spec, websocket))
 		return -EINVAL;
-	int r = parse_address(spec->address, &a, &len);
-	if (r < 0)
-		return log_error(r, "\"%.*s\" is no address to listen on",
-		                 (int)MIN(spec->address.n, 80), spec->address.p);
+	if (shared && websocket.n == 0)
+		return log_error(-EINVAL, "only a WebSocket can share the HTTP port");
 	struct listener *l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->owner = s;
-	l->tls = tls;
+	l->tls = shared ? NULL : tls;
 	copy_spec(l, spec);
 	l->watch.fn = on_accept;
-	l->watch.fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	l->watch.fd = -1;
 	l->pause.fn = resume;
 	list_init(&l->link);
-	r = l->watch.fd < 0 ? -errno : bind_to(l->watch.fd, &a, len, port);
-	if (r == 0)
-		r = loop_watch(s->loop, &l->watch, EPOLLIN);
+	*port = 0;
+	int r = shared ? 0 : begin_listening(l, spec->address, port);
 	if (r < 0) {
 		listener_free(l);
-		return log_error(r, "cannot listen on %.*s", (int)spec->address.n, spec->address.p);
+		return r;
 	}
 	*out = l;
 	return 0;

@@ -208,7 +208,9 @@ static const struct {
 	X(handshake_failures, "counter", "TLS handshakes that failed")         \
 	X(handshakes, "counter", "TLS handshakes completed")                   \
 	X(open_now, "gauge", "connections open")                               \
-	X(refused, "counter", "connections refused")
+	X(refused, "counter", "connections refused")                           \
+	X(upgrades, "counter", "WebSocket connections accepted")               \
+	X(upgrades_refused, "counter", "WebSocket upgrades refused")
 
 #define ONE(member, kind, help) +1
 enum { STREAM_FIGURE_COUNT = 0 STREAM_FIGURES(ONE) };

@@ -371,6 +371,8 @@ size_t host_ready_text(struct host *host, char *buf, size_t cap)
 	pthread_mutex_lock(&host->lock);
 	for (size_t i = 0; i < host->n_instances; i++)
 		for (struct listener *l = host->instances[i]->listeners; l; l = l->next) {
+			if (l->shared)
+				continue;
 			int n = snprintf(buf + at, cap - at, "%s=%s ", l->name, l->bound);
 			if (n > 0 && (size_t)n < cap - at)
 				at += (size_t)n;

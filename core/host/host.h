@@ -22,6 +22,7 @@ struct host_config {
 	uint32_t io_threads;            /* 0: max(1, cores - 1), 8 at most */
 	struct streams_limits streams;  /* of each io thread */
 	struct tls *tls;                /* NULL: TLS listeners are refused */
+	bool http_open;                 /* other machines reach the HTTP port */
 	const char *allow_file; /* NULL: every sound file; else sha256sum lines, only those */
 };
 
@@ -68,6 +69,11 @@ bool host_has_section(const struct host *host, const char *section);
 struct instance *host_instance(struct host *host, const char *kind, size_t index);
 /* "mqtt=127.0.0.1:1883 " for each listener, for the ready line. */
 size_t host_ready_text(struct host *host, char *buf, size_t cap);
+/* Does an instance speak this WebSocket subprotocol on the HTTP port? Any thread. */
+bool host_speaks(struct host *host, struct sb_str subprotocol);
+/* Gives it the connection, whose request to upgrade stands in the parcel. Ends the parcel in any
+ * case. Any thread. */
+int host_adopt(struct host *host, struct sb_str subprotocol, struct stream_parcel *parcel);
 /* Plugins, instances, states, health, refusals, counters: the answer of plugin.list. Any thread. */
 void host_describe(struct host *host, struct wire *out);
 

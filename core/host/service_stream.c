@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/own.h"
 #include "base/stream.h"
+#include "base/text.h"
 #include "host/frame.h"
 #include "host/service.h"
 #include "host/state.h"
@@ -14,6 +15,7 @@
 
 #define LOG_MODULE    "host"
 #define MAX_LISTENERS 32
+#define SPEC_1_0      (offsetof(struct sb_listen, ud) + sizeof(void *)) /* of plugins built with 1.0 */
 
 /* Between base/stream and the plugin: knows whose connection it is. */
 struct link {
@@ -28,6 +30,7 @@ static void listener_drop(struct listener *l)
 		return;
 	free(l->name);
 	free(l->bound);
+	free(l->shared);
 	free(l);
 }
 
@@ -117,7 +120,7 @@ static int check_spec(struct instance *in, const struct sb_listen *spec)
 {
 	if (!loop_is_here(in->worker->loop))
 		return log_error(-EXDEV, "%s listens outside its own thread", in->name);
-	if (spec->size < sizeof(*spec) || !spec->data || !spec->address.p || !spec->address.n)
+	if (spec->size < SPEC_1_0 || !spec->data || !spec->address.p || !spec->address.n)
 		return -EINVAL;
 	if (spec->tls && !in->host->config.tls)
 		return log_error(
@@ -128,6 +131,56 @@ static int check_spec(struct instance *in, const struct sb_listen *spec)
 		return log_error(SB_E_QUOTA, "%s has %d listeners already", in->name,
 		                 MAX_LISTENERS);
 	return 0;
+}
+
+/* What it asks for, in the form of this version. */
+static struct sb_listen spec_of(const struct sb_listen *spec)
+{
+	struct sb_listen whole = { 0 };
+	memcpy(&whole, spec, MIN((size_t)spec->size, sizeof(whole)));
+	whole.size = sizeof(whole);
+	return whole;
+}
+
+static bool is_shared(const struct sb_listen *spec)
+{
+	return text_is(spec->address, "http") && spec->websocket.n > 0;
+}
+
+static int name_listener(struct listener *l, const struct sb_listen *spec, uint32_t port)
+{
+	if (is_shared(spec)) {
+		l->shared = strndup(spec->websocket.p, spec->websocket.n);
+		if (!l->shared || asprintf(&l->bound, "http /%s", l->shared) < 0)
+			l->bound = NULL;
+	} else {
+		l->bound = bound_text(spec->address, port);
+	}
+	return l->bound ? 0 : -ENOMEM;
+}
+
+static struct listener *find_shared(struct host *host, struct sb_str subprotocol)
+{
+	for (size_t i = 0; i < host->n_instances; i++)
+		for (struct listener *l = host->instances[i]->listeners; l; l = l->next)
+			if (l->shared && text_is(subprotocol, l->shared))
+				return l;
+	return NULL;
+}
+
+static int add_listener(struct instance *in, struct listener *l)
+{
+	int r = 0;
+	pthread_mutex_lock(&in->host->lock);
+	struct listener **end = &in->listeners;
+	while (*end)
+		end = &(*end)->next;
+	if (l->shared && find_shared(in->host, sb_str_of(l->shared, strlen(l->shared))))
+		r = -EADDRINUSE;
+	else
+		*end = l;
+	pthread_mutex_unlock(&in->host->lock);
+	return r;
 }
 
 static int32_t begin_listen(struct sb_host *h, const struct sb_listen *spec, uint32_t *port)
@@ -142,10 +195,10 @@ static int32_t begin_listen(struct sb_host *h, const struct sb_listen *spec, uin
 		return -ENOMEM;
 	l->owners = 1;
 	l->instance = in;
-	l->spec = *spec;
+	l->spec = spec_of(spec);
 	l->name = strndup(spec->name.n ? spec->name.p : in->name,
 	                  spec->name.n ? spec->name.n : strlen(in->name));
-	struct sb_listen ours = *spec;
+	struct sb_listen ours = l->spec;
 	ours.open = on_open;
 	ours.data = on_data;
 	ours.writable = on_writable;
@@ -156,19 +209,63 @@ static int32_t begin_listen(struct sb_host *h, const struct sb_listen *spec, uin
 	if (r < 0)
 		return log_error(r, "%s cannot listen on %.*s", in->name, (int)spec->address.n,
 		                 spec->address.p);
-	l->bound = bound_text(spec->address, bound);
-	l->spec.address = SB_STR("");
-	l->spec.name = SB_STR("");
+	r = name_listener(l, &ours, bound);
+	l->spec.address = l->spec.name = l->spec.websocket = SB_STR("");
+	if (r == 0)
+		r = add_listener(in, l);
+	if (r < 0) {
+		streams_unlisten(streams, l->id);
+		return r;
+	}
 	if (port)
 		*port = bound;
 	log_info("%s serves %s on %s", in->name, l->name, l->bound);
-	pthread_mutex_lock(&in->host->lock);
-	struct listener **end = &in->listeners;
-	while (*end)
-		end = &(*end)->next;
-	*end = steal(l);
-	pthread_mutex_unlock(&in->host->lock);
-	return 0;
+	return steal(l)->shared && in->host->config.http_open ? SB_LISTEN_OPEN : 0;
+}
+
+/* ---- connections that came to the HTTP port */
+
+struct passage { /* of a parcel, on its way to the loop of its listener */
+	struct worker *worker;
+	uint32_t listener;
+	struct stream_parcel *parcel;
+};
+
+static void arrive(void *ud)
+{
+	struct passage *p = ud;
+	if (p->worker->streams)
+		streams_adopt(p->worker->streams, p->listener, p->parcel);
+	else
+		stream_parcel_free(p->parcel);
+	free(p);
+}
+
+bool host_speaks(struct host *host, struct sb_str subprotocol)
+{
+	pthread_mutex_lock(&host->lock);
+	bool found = find_shared(host, subprotocol);
+	pthread_mutex_unlock(&host->lock);
+	return found;
+}
+
+int host_adopt(struct host *host, struct sb_str subprotocol, struct stream_parcel *parcel)
+{
+	struct passage *p = calloc(1, sizeof(*p));
+	int r = p ? SB_E_NOT_FOUND : -ENOMEM;
+	/* Under the lock the listener stays, and the worker with it until it has run this. */
+	pthread_mutex_lock(&host->lock);
+	const struct listener *l = p ? find_shared(host, subprotocol) : NULL;
+	if (l) {
+		*p = (struct passage){ l->instance->worker, l->id, parcel };
+		r = loop_post(p->worker->loop, arrive, p);
+	}
+	pthread_mutex_unlock(&host->lock);
+	if (r != 0) {
+		stream_parcel_free(parcel);
+		free(p);
+	}
+	return r;
 }
 
 static struct streams *streams_of(struct sb_host *h)

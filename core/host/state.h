@@ -48,6 +48,8 @@ struct listener { /* service_stream.c */
 	struct instance *instance;
 	struct sb_listen spec;
 	char *name, *bound;
+	char *shared; /* the WebSocket subprotocol it speaks on the HTTP port; NULL: it has its own
+	               */
 	uint32_t id, owners;
 	struct listener *next;
 };

@@ -91,6 +91,8 @@ enum {                       /* why a connection ended */
        SB_CLOSE_STOP = 5     /* the listener or the host stops */
 };
 
+enum { SB_LISTEN_OPEN = 1 }; /* an answer of listen() */
+
 struct sb_listen {
 	uint32_t size;
 	uint32_t max_conns;     /* 0: the host's limit */
@@ -112,12 +114,18 @@ struct sb_listen {
 	/* The end, once, for every connection whose open() returned 0. SB_CLOSE_*. */
 	void (*close)(void *conn_ud, sb_conn, int32_t why);
 	void *ud;
+	/* Speak WebSocket (RFC 6455), this subprotocol and no other; empty: plain bytes. data() and
+	 * write() see the bytes inside binary frames, wherever frames begin and end; pages of
+	 * foreign origins are refused. The address "http" is the platform's own HTTP port, at the
+	 * path /<subprotocol>: tls is the port's affair then, and *port becomes 0. */
+	struct sb_str websocket;
 };
 
 struct sb_stream {
 	uint32_t size, pad_;
 	/* [inst] Bind and accept on this instance's loop. *port gets the bound port. The listener
-	 * lives until stop(); its connections are closed with SB_CLOSE_STOP. */
+	 * lives until stop(); its connections are closed with SB_CLOSE_STOP. SB_LISTEN_OPEN: as 0,
+	 * for the address "http" when other machines reach that port. */
 	int32_t (*listen)(struct sb_host *, const struct sb_listen *, uint32_t *port);
 	/* [inst] Queue bytes; all output of a loop turn leaves in one system call at its end. Takes
 	 * all bytes or none: SB_AGAIN above the output limit (writable() follows), SB_E_STALE. */
