@@ -10,10 +10,16 @@
 struct buffer;
 struct wire;
 
+#define ACCOUNT_LIST_BYTES 1025 /* with its end */
+
 struct account {
 	char name[65];
 	int role;
 	bool disabled, must_change;
+	bool integration;                /* a program: its first password is its password */
+	bool has_publish, has_subscribe; /* a list stands, perhaps an empty one */
+	/* Topic filters, each ended by \n but the last. */
+	char publish[ACCOUNT_LIST_BYTES], subscribe[ACCOUNT_LIST_BYTES];
 	int64_t created_ns, tokens_since_ns;
 	char hash[PASSWORD_HASH_BYTES];
 };

@@ -2,111 +2,82 @@
 #include "registry/auth.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/own.h"
 #include "base/text.h"
-#include "host/instance.h"
+#include "registry/credential.h"
+#include "registry/device.h"
+#include "registry/guesses.h"
+#include "registry/hasher.h"
 #include "registry/inner.h"
 #include "registry/known.h"
 #include "registry/password.h"
+#include "registry/proof.h"
 #include "registry/users.h"
 
-#define WORKERS_MAX 4
-#define WAITING_MAX 4096
-#define PEER_MAX    (WAITING_MAX / 4) /* of one address: others get their turn */
-#define PEERS       256
-#define NAME_MAX_   128
-#define NICE        5 /* a storm of log-ins must not take the processor from those who are in */
+#define NAME_MAX_ 128
+#define TOKEN_MAX 2048
+#define HASHES    2 /* of a device: the accepted password, and the next one */
 
-/* One check that needs a slow hash. */
+/* One check that takes a while: it may have to be done by a thread of the hasher. */
 struct job {
-	struct job *next;
+	struct hasher_job on_hasher; /* first */
 	struct auth *auth;
-	struct instance *instance;
 	sb_auth_fn fn;
 	void *ud;
 	sb_token token;
+	int64_t *until_ns;             /* the caller's; may be NULL */
 	struct sb_principal principal; /* if it is right */
 	int suspended;                 /* SB_E_SUSPENDED: right, but may not */
-	struct known_key key;
+	int64_t until;
+	uint64_t address, name_hash;
+	struct known_key keys[HASHES];
+	char hashes[HASHES][PASSWORD_HASH_BYTES]; /* of a device; none: ask the users */
+	uint32_t n_hashes, right;                 /* right: which of them it was */
 	int r;
-	char hash[PASSWORD_HASH_BYTES]; /* of a device; empty: ask the users */
-	char name[NAME_MAX_ + 1];
-	char password[PASSWORD_MAX];
+	bool is_token;
 	size_t name_n, password_n;
-	uint8_t peer; /* slot of its address */
-};
-
-struct worker {
-	struct auth *auth;
-	pthread_t thread;
-	struct instance *instance; /* being worked for, under lock */
+	char name[NAME_MAX_ + 1];
+	char password[];
 };
 
 struct auth {
 	struct registry *reg;
 	struct known *known;
+	struct guesses *guesses;
+	struct hasher *hasher;
 	char nobody[PASSWORD_HASH_BYTES];
-	pthread_mutex_t lock;
-	pthread_cond_t wake, idle;
-	struct job *first, **last;
-	uint32_t waiting;
-	uint16_t by_peer[PEERS]; /* of those waiting */
-	struct worker workers[WORKERS_MAX];
-	uint32_t n_workers;
-	bool stop;
+	struct {
+		_Atomic uint64_t hashed, known, limited;
+	} counts;
 };
 
 static void job_free(struct job *job)
 {
-	sodium_memzero(job, sizeof(*job));
+	sodium_memzero(job, sizeof(*job) + job->password_n);
 	free(job);
+}
+
+static void drop(struct hasher_job *h)
+{
+	job_free((struct job *)(void *)h);
 }
 
 /* ---- principals: the kind in the top byte keeps their ids apart */
 
-static uint64_t principal_id(int32_t kind, uint64_t of)
-{
-	return (uint64_t)kind << 56 | (of & 0xffffffffffffff);
-}
-
-static struct sb_principal of_device(const struct device *dev)
-{
-	return (struct sb_principal){
-		.kind = SB_PRINCIPAL_DEVICE,
-		.device = registry_handle(dev),
-		.id = principal_id(SB_PRINCIPAL_DEVICE, dev->no),
-	};
-}
-
-/* The same after a restart: what a user left behind is found again by it. */
-static uint64_t user_number(struct sb_str name)
-{
-	unsigned char hash[crypto_generichash_BYTES_MIN];
-	uint64_t number;
-
-	(void)crypto_generichash(hash, sizeof(hash), (const unsigned char *)name.p, name.n, NULL,
-	                         0);
-	memcpy(&number, hash, sizeof(number));
-	return number;
-}
-
-static struct sb_principal of_user(struct sb_str name, int role)
+static struct sb_principal of_user(struct sb_str name, int role, bool is_token)
 {
 	return (struct sb_principal){
 		.kind = SB_PRINCIPAL_USER,
 		.role = role,
-		.id = principal_id(SB_PRINCIPAL_USER, user_number(name)),
+		.id = users_id(name, is_token),
 	};
 }
 
@@ -116,46 +87,64 @@ static const struct sb_principal anonymous = {
 };
 static const struct sb_principal nobody;
 
-/* ---- workers */
+/* ---- checking; [hasher] unless it is known already */
+
+static bool is_hash(const char *credential, const char *hash)
+{
+	return credential && strcmp(credential, hash) == 0;
+}
 
 /* A password may have been changed while it was being checked. */
-static int still(struct job *job)
+static int still(const struct job *job)
 {
 	struct registry *reg = job->auth->reg;
 	const struct device *dev = registry_get(reg, job->principal.device);
+	const char *hash = job->hashes[job->right];
 	int r = -EACCES;
 
 	if (!dev)
 		return r;
 	registry_lock(reg);
-	if (dev->credential && strcmp(dev->credential, job->hash) == 0)
-		r = dev->admin == DEVICE_SUSPENDED || dev->admin == DEVICE_RETIRED ? SB_E_SUSPENDED
-		                                                                   : 0;
+	if (is_hash(dev->credential, hash) || is_hash(dev->next_credential, hash))
+		r = device_suspended(dev);
 	registry_unlock(reg);
 	return r;
 }
 
-static void answer(void *ud)
+static void answer(struct hasher_job *h)
 {
-	struct job *job = ud;
+	struct job *job = (struct job *)(void *)h;
 
 	if (job->r == 0 && job->principal.kind == SB_PRINCIPAL_DEVICE)
 		job->r = still(job);
+	if (job->until_ns)
+		*job->until_ns = job->until;
 	job->fn(job->ud, job->token, job->r, job->r == 0 ? &job->principal : &nobody);
 	job_free(job);
 }
 
-static int check_slowly(struct job *job)
+static int check_token(struct job *job)
 {
-	struct sb_str password = sb_str_of(job->password, job->password_n);
+	struct registry *reg = job->auth->reg;
+	struct registry_token token = { 0 };
+	int r = reg->config.token(reg->config.ud, sb_str_of(job->password, job->password_n),
+	                          &token);
+
+	if (r < 0)
+		return r;
+	job->principal = of_user(sb_str_of(token.subject, strlen(token.subject)), token.role,
+	                         token.is_local);
+	job->until = token.until_ns;
+	return 0;
+}
+
+static int check_user(struct job *job)
+{
 	bool must_change = false;
 	int role = SB_ROLE_NONE;
-	int r;
+	int r = users_check(job->auth->reg->config.users, sb_str_of(job->name, job->name_n),
+	                    sb_str_of(job->password, job->password_n), &role, &must_change);
 
-	if (*job->hash)
-		return password_verify(password, job->hash);
-	r = users_check(job->auth->reg->config.users, sb_str_of(job->name, job->name_n), password,
-	                &role, &must_change);
 	/* A one-time password is for logging in and choosing one's own, nothing else. */
 	if (r == 0 && must_change)
 		r = -EACCES;
@@ -163,188 +152,51 @@ static int check_slowly(struct job *job)
 	return r;
 }
 
-/* The mailbox of a loop is 65,536 long, sixteen times what can wait here: full means that the loop
- * is stuck, and then waiting is all there is to do. */
-static void post(struct job *job)
+static void remember(struct job *job, uint32_t which, int r)
 {
-	const struct timespec pause = { 0, 5 * NS_PER_MS };
-	int r;
-
-	while ((r = instance_post(job->instance, answer, job)) == SB_AGAIN) {
-		bool stop;
-		pthread_mutex_lock(&job->auth->lock);
-		stop = job->auth->stop;
-		pthread_mutex_unlock(&job->auth->lock);
-		if (stop)
-			break;
-		(void)nanosleep(&pause, NULL);
-	}
-	if (r != 0)
-		job_free(job);
+	if (r == 0 || r == -EACCES)
+		known_put(job->auth->known, &job->keys[which], r == 0, clock_mono());
 }
 
-static void work(struct job *job)
+static int check_slowly(struct job *job)
 {
+	struct auth *auth = job->auth;
+	int r = -EACCES;
+
+	if (job->is_token)
+		return check_token(job);
+	for (uint32_t i = 0; i < job->n_hashes && r == -EACCES; i++) {
+		atomic_fetch_add_explicit(&auth->counts.hashed, 1, memory_order_relaxed);
+		r = password_verify(sb_str_of(job->password, job->password_n), job->hashes[i]);
+		remember(job, i, r);
+		job->right = i;
+	}
+	if (job->n_hashes)
+		return r;
+	atomic_fetch_add_explicit(&auth->counts.hashed, 1, memory_order_relaxed);
+	r = check_user(job);
+	remember(job, 0, r);
+	return r;
+}
+
+static void work(struct hasher_job *h)
+{
+	struct job *job = (struct job *)(void *)h;
+
 	job->r = check_slowly(job);
-	if (job->r == 0 || job->r == -EACCES)
-		known_put(job->auth->known, &job->key, job->r == 0, clock_mono());
+	if (job->r == -EACCES)
+		guesses_wrong(job->auth->guesses, job->address, job->name_hash, clock_mono());
 	if (job->r == 0)
 		job->r = job->suspended;
-	post(job);
 }
 
-static struct job *take(struct auth *auth)
+/* ---- passwords */
+
+static void add_hash(struct job *job, const char *credential)
 {
-	struct job *job = auth->first;
-
-	auth->first = job->next;
-	if (!auth->first)
-		auth->last = &auth->first;
-	auth->waiting--;
-	auth->by_peer[job->peer]--;
-	return job;
-}
-
-static void *run(void *ud)
-{
-	struct worker *worker = ud;
-	struct auth *auth = worker->auth;
-
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-	pthread_mutex_lock(&auth->lock);
-	while (!auth->stop) {
-		struct job *job;
-		if (!auth->first) {
-			pthread_cond_wait(&auth->wake, &auth->lock);
-			continue;
-		}
-		job = take(auth);
-		worker->instance = job->instance;
-		pthread_mutex_unlock(&auth->lock);
-		work(job);
-		pthread_mutex_lock(&auth->lock);
-		worker->instance = NULL;
-		pthread_cond_broadcast(&auth->idle);
-	}
-	pthread_mutex_unlock(&auth->lock);
-	return NULL;
-}
-
-static int start_workers(struct auth *auth)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t n = cores > 2 ? (uint32_t)MIN(cores / 2, WORKERS_MAX) : 1;
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct worker *worker = &auth->workers[i];
-		worker->auth = auth;
-		int r = -pthread_create(&worker->thread, NULL, run, worker);
-		if (r < 0)
-			return log_error(r, "cannot start a thread for passwords");
-		pthread_setname_np(worker->thread, "auth");
-		auth->n_workers++;
-	}
-	return 0;
-}
-
-int auth_new(struct auth **out, struct registry *reg)
-{
-	struct auth *auth = calloc(1, sizeof(*auth));
-	int r;
-
-	if (!auth)
-		return -ENOMEM;
-	auth->reg = reg;
-	auth->last = &auth->first;
-	pthread_mutex_init(&auth->lock, NULL);
-	pthread_cond_init(&auth->wake, NULL);
-	pthread_cond_init(&auth->idle, NULL);
-	r = known_new(&auth->known);
-	if (r == 0)
-		r = password_nobody(auth->nobody);
-	if (r == 0)
-		r = start_workers(auth);
-	if (r < 0) {
-		auth_free(auth);
-		return r;
-	}
-	*out = auth;
-	return 0;
-}
-
-struct auth *auth_free(struct auth *auth)
-{
-	if (!auth)
-		return NULL;
-	pthread_mutex_lock(&auth->lock);
-	auth->stop = true;
-	pthread_cond_broadcast(&auth->wake);
-	pthread_mutex_unlock(&auth->lock);
-	for (uint32_t i = 0; i < auth->n_workers; i++)
-		pthread_join(auth->workers[i].thread, NULL);
-	while (auth->first)
-		job_free(take(auth));
-	known_free(auth->known);
-	pthread_cond_destroy(&auth->wake);
-	pthread_cond_destroy(&auth->idle);
-	pthread_mutex_destroy(&auth->lock);
-	free(auth);
-	return NULL;
-}
-
-static bool is_worked_for(const struct auth *auth, const struct instance *in)
-{
-	for (uint32_t i = 0; i < auth->n_workers; i++) {
-		if (auth->workers[i].instance == in)
-			return true;
-	}
-	return false;
-}
-
-void auth_forget(struct auth *auth, const struct instance *in)
-{
-	pthread_mutex_lock(&auth->lock);
-	for (struct job **at = &auth->first; *at;) {
-		struct job *job = *at;
-		if (job->instance != in) {
-			at = &job->next;
-			continue;
-		}
-		*at = job->next;
-		auth->waiting--;
-		auth->by_peer[job->peer]--;
-		job_free(job);
-	}
-	auth->last = &auth->first;
-	while (*auth->last)
-		auth->last = &(*auth->last)->next;
-	while (is_worked_for(auth, in))
-		pthread_cond_wait(&auth->idle, &auth->lock);
-	pthread_mutex_unlock(&auth->lock);
-}
-
-/* ---- rules */
-
-static int push(struct auth *auth, struct job *job)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&auth->lock);
-	if (auth->stop) {
-		r = -ESHUTDOWN;
-	} else if (auth->waiting >= WAITING_MAX || auth->by_peer[job->peer] >= PEER_MAX) {
-		r = SB_E_OVERLOAD;
-	} else {
-		*auth->last = job;
-		auth->last = &job->next;
-		auth->waiting++;
-		auth->by_peer[job->peer]++;
-		pthread_cond_signal(&auth->wake);
-	}
-	pthread_mutex_unlock(&auth->lock);
-	if (r < 0)
-		job_free(job);
-	return r;
+	if (credential_kind_of(credential) == CREDENTIAL_PASSWORD &&
+	    strlen(credential) < PASSWORD_HASH_BYTES)
+		memcpy(job->hashes[job->n_hashes++], credential, strlen(credential) + 1);
 }
 
 /* Fills what the job is about: a user, a device, or nobody, who costs as much to refuse. */
@@ -357,39 +209,87 @@ static void identify(struct auth *auth, struct sb_str name, struct job *job)
 	int role = users ? users_role(users, name, &since) : SB_ROLE_NONE;
 
 	if (role != SB_ROLE_NONE) {
-		job->principal = of_user(name, role);
+		job->principal = of_user(name, role, false);
 		/* The time from which its tokens count changes with the password. */
-		job->key = known_key(auth->known, 'u', name,
-		                     sb_str_of((const char *)&since, sizeof(since)), password);
+		job->keys[0] = known_key(auth->known, 'u', name,
+		                         sb_str_of((const char *)&since, sizeof(since)), password);
 		return;
 	}
-	memcpy(job->hash, auth->nobody, sizeof(job->hash));
-	registry_lock(auth->reg);
-	if (registry_find(auth->reg, name, &dev) == 0 && dev->credential &&
-	    strlen(dev->credential) < sizeof(job->hash))
-		memcpy(job->hash, dev->credential, strlen(dev->credential) + 1);
-	registry_unlock(auth->reg);
-	if (dev) {
-		enum device_admin admin = dev->admin;
-		job->principal = of_device(dev);
-		job->suspended = admin == DEVICE_SUSPENDED || admin == DEVICE_RETIRED
-		                         ? SB_E_SUSPENDED
-		                         : 0;
+	if (registry_find(auth->reg, name, &dev) == 0) {
+		registry_lock(auth->reg);
+		add_hash(job, dev->credential);
+		add_hash(job, dev->next_credential);
+		registry_unlock(auth->reg);
+		job->principal = device_principal(dev);
+		job->suspended = device_suspended(dev);
 	}
-	job->key = known_key(auth->known, 'd', name, sb_str_of(job->hash, strlen(job->hash)),
-	                     password);
+	if (!job->n_hashes)
+		add_hash(job, auth->nobody);
+	for (uint32_t i = 0; i < job->n_hashes; i++)
+		job->keys[i] = known_key(auth->known, 'd', name,
+		                         sb_str_of(job->hashes[i], strlen(job->hashes[i])),
+		                         password);
 }
 
-/* "1.2.3.4:5678", "[::1]:5678": without the port. */
-static uint8_t peer_slot(struct sb_str peer)
+/* 1 right, 0 wrong, -1 somebody has to find out. */
+static int recall(struct auth *auth, struct job *job)
+{
+	uint32_t n = job->n_hashes ? job->n_hashes : 1;
+	int all = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		int known = known_find(auth->known, &job->keys[i], clock_mono());
+		if (known > 0) {
+			job->right = i;
+			return 1;
+		}
+		if (known < 0)
+			all = -1;
+	}
+	return all;
+}
+
+static int push(struct auth *auth, struct job *job)
+{
+	if (!guesses_allow(auth->guesses, job->address, job->name_hash, clock_mono())) {
+		atomic_fetch_add_explicit(&auth->counts.limited, 1, memory_order_relaxed);
+		job_free(job);
+		return SB_E_OVERLOAD;
+	}
+	return hasher_push(auth->hasher, &job->on_hasher);
+}
+
+static int check_password(struct auth *auth, struct job *job, struct sb_str name)
+{
+	int known;
+
+	identify(auth, name, job);
+	known = recall(auth, job);
+	if (known < 0)
+		return push(auth, job);
+	atomic_fetch_add_explicit(&auth->counts.known, 1, memory_order_relaxed);
+	job->r = known ? job->suspended : -EACCES;
+	answer(&job->on_hasher);
+	return 0;
+}
+
+/* "1.2.3.4:5678", "[2001:db8::1]:5678": without the port, and of IPv6 the network, which is one
+ * customer's. */
+static uint64_t address_hash(struct sb_str peer)
 {
 	const char *colon = peer.n ? memrchr(peer.p, ':', peer.n) : NULL;
+	size_t n = colon ? (size_t)(colon - peer.p) : peer.n;
+	size_t groups = 0;
 
-	return (uint8_t)(map_hash(sb_str_of(peer.p, colon ? (size_t)(colon - peer.p) : peer.n)) %
-	                 PEERS);
+	for (size_t i = 0; peer.n && *peer.p == '[' && i < n; i++) {
+		groups += peer.p[i] == ':';
+		if (groups == 4)
+			n = i;
+	}
+	return map_hash(sb_str_of(peer.p, n));
 }
 
-static bool has_password(struct registry *reg, struct sb_str id)
+static bool has_credential(struct registry *reg, struct sb_str id)
 {
 	struct device *dev;
 	bool has = false;
@@ -402,46 +302,117 @@ static bool has_password(struct registry *reg, struct sb_str id)
 	return has;
 }
 
-static int check_password(struct auth *auth, struct job *job, struct sb_str name)
+static bool looks_like_token(struct sb_bytes password)
 {
-	int known;
+	size_t dots = 0;
 
-	identify(auth, name, job);
-	known = known_find(auth->known, &job->key, clock_mono());
-	if (known < 0)
-		return push(auth, job);
-	job->r = known ? job->suspended : -EACCES;
-	answer(job);
-	return 0;
+	for (size_t i = 0; i < password.n; i++)
+		dots += password.p[i] == '.';
+	return dots == 2 && password.n > 3 && memcmp(password.p, "eyJ", 3) == 0;
 }
+
+static int begin(struct auth *auth, struct instance *in, const struct sb_credentials *cred,
+                 struct job *like)
+{
+	struct sb_str name = cred->username.n ? cred->username : cred->client_id;
+	bool is_token = auth->reg->config.token && looks_like_token(cred->password) &&
+	                !has_credential(auth->reg, name);
+	size_t most = is_token ? TOKEN_MAX : PASSWORD_MAX;
+	struct job *job;
+
+	if (!cred->password.n || cred->password.n > most ||
+	    (!is_token && (!name.n || name.n > NAME_MAX_)))
+		return -EACCES;
+	job = calloc(1, sizeof(*job) + cred->password.n);
+	if (!job)
+		return -ENOMEM;
+	*job = *like;
+	job->address = address_hash(cred->peer);
+	job->name_hash = map_hash(is_token ? sb_str_of("", 0) : name);
+	job->on_hasher = (struct hasher_job){ .instance = in,
+		                              .work = work,
+		                              .answer = answer,
+		                              .drop = drop,
+		                              .peer = (uint8_t)job->address };
+	job->is_token = is_token;
+	job->name_n = name.n > NAME_MAX_ ? 0 : name.n;
+	job->password_n = cred->password.n;
+	if (job->name_n)
+		memcpy(job->name, name.p, job->name_n);
+	memcpy(job->password, cred->password.p, cred->password.n);
+	return is_token ? push(auth, job) : check_password(auth, job, name);
+}
+
+/* ---- rules */
 
 int auth_check(struct auth *auth, struct instance *in, const struct sb_credentials *cred,
                sb_auth_fn fn, void *ud, sb_token token)
 {
-	struct sb_str name = cred->username.n ? cred->username : cred->client_id;
-	struct job *job;
+	struct job like = { .auth = auth, .fn = fn, .ud = ud, .token = token };
+	int64_t until = 0;
+	int r;
 
-	if (!cred->username.n && !cred->password.n && cred->anonymous_allowed &&
-	    !has_password(auth->reg, cred->client_id)) {
-		fn(ud, token, 0, &anonymous);
-		return 0;
+	like.until_ns = cred->until_ns;
+	r = proof_check(auth->reg, cred, &like.principal, &until);
+	if (r == 1 && !cred->username.n && !cred->password.n) {
+		bool allowed = cred->anonymous_allowed &&
+		               !has_credential(auth->reg, cred->client_id);
+		like.principal = allowed ? anonymous : nobody;
+		r = allowed ? 0 : -EACCES;
 	}
-	if (!name.n || name.n > NAME_MAX_ || !cred->password.n || cred->password.n > PASSWORD_MAX) {
-		fn(ud, token, -EACCES, &nobody);
-		return 0;
+	if (r == 1) {
+		r = begin(auth, in, cred, &like);
+		if (r != -EACCES)
+			return r;
 	}
-	job = calloc(1, sizeof(*job));
-	if (!job)
+	if (cred->until_ns)
+		*cred->until_ns = until;
+	fn(ud, token, r, r == 0 ? &like.principal : &nobody);
+	return 0;
+}
+
+void auth_stats(const struct auth *auth, struct auth_stats *out)
+{
+	out->hashed = atomic_load_explicit(&auth->counts.hashed, memory_order_relaxed);
+	out->known = atomic_load_explicit(&auth->counts.known, memory_order_relaxed);
+	out->limited = atomic_load_explicit(&auth->counts.limited, memory_order_relaxed);
+}
+
+int auth_new(struct auth **out, struct registry *reg)
+{
+	struct auth *auth = calloc(1, sizeof(*auth));
+	int r;
+
+	if (!auth)
 		return -ENOMEM;
-	job->auth = auth;
-	job->instance = in;
-	job->fn = fn;
-	job->ud = ud;
-	job->token = token;
-	job->peer = peer_slot(cred->peer);
-	job->name_n = name.n;
-	job->password_n = cred->password.n;
-	memcpy(job->name, name.p, name.n);
-	memcpy(job->password, cred->password.p, cred->password.n);
-	return check_password(auth, job, name);
+	auth->reg = reg;
+	r = known_new(&auth->known);
+	if (r == 0)
+		r = guesses_new(&auth->guesses);
+	if (r == 0)
+		r = password_nobody(auth->nobody);
+	if (r == 0)
+		r = hasher_new(&auth->hasher);
+	if (r < 0) {
+		auth_free(auth);
+		return r;
+	}
+	*out = auth;
+	return 0;
+}
+
+struct auth *auth_free(struct auth *auth)
+{
+	if (!auth)
+		return NULL;
+	hasher_free(auth->hasher);
+	guesses_free(auth->guesses);
+	known_free(auth->known);
+	free(auth);
+	return NULL;
+}
+
+void auth_forget(struct auth *auth, const struct instance *in)
+{
+	hasher_forget(auth->hasher, in);
 }

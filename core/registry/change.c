@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "base/wire.h"
+#include "registry/credential.h"
 #include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/password.h"
@@ -55,11 +56,62 @@ static int check(const struct device_change *wish)
 		if (text->n && !text_is_name(*text, fields[i].max))
 			return SB_E_NAME;
 	}
-	if (wish->password.n > PASSWORD_MAX)
+	if (wish->password.n > PASSWORD_MAX ||
+	    !!wish->password.p + !!wish->certificate.p + !!wish->psk.p + wish->promote > 1)
 		return SB_E_RANGE;
 	if (wish->admin < -1 || wish->admin > DEVICE_RETIRED)
 		return SB_E_RANGE;
 	return 0;
+}
+
+/* ---- credentials */
+
+static bool has_secret(const struct device_change *wish)
+{
+	return wish->password.p || wish->certificate.p || wish->psk.p;
+}
+
+/* The text to store; NULL where the credential is to go. */
+static int credential_make(const struct device_change *wish, char **out)
+{
+	*out = NULL;
+	if (wish->certificate.n)
+		return credential_of_certificate(wish->certificate, out);
+	if (wish->psk.n)
+		return credential_of_psk(wish->psk, out);
+	if (!wish->password.n)
+		return 0;
+	*out = malloc(PASSWORD_HASH_BYTES);
+	return *out ? password_hash(wish->password, *out) : -ENOMEM;
+}
+
+/* What can be told at once: a certificate or key nobody can read, or of another device. */
+static int credential_check(struct registry *reg, const struct device *dev,
+                            const struct device_change *wish)
+{
+	const struct device *owner = NULL;
+	char *text;
+	int r;
+
+	if (!wish->certificate.n && !wish->psk.n)
+		return 0;
+	r = credential_make(wish, &text);
+	if (r < 0)
+		return r == -EINVAL ? SB_E_MALFORMED : r;
+	if (wish->certificate.n)
+		owner = credential_find(reg, strchr(text, ':') + 1);
+	sodium_memzero(text, strlen(text));
+	free(text);
+	return owner && owner != dev ? SB_E_EXISTS : 0;
+}
+
+/* Is this one of the credentials of the record? */
+static bool stays(const struct record *rec, const char *credential)
+{
+	struct sb_str text = sb_str_of(credential, credential ? strlen(credential) : 0);
+
+	return !text.n || text_equal(text, rec->credential) ||
+	       text_equal(text, rec->next_credential);
 }
 
 /* ---- asking */
@@ -76,8 +128,9 @@ static struct sb_str keep(char **to, struct sb_str s)
 
 static void change_free(struct change *c)
 {
-	if (c->wish.password.n)
-		sodium_memzero(c->texts, c->wish.password.n);
+	sodium_memzero(c->texts, c->wish.password.n + c->wish.psk.n);
+	if (c->credential)
+		sodium_memzero(c->credential, strlen(c->credential));
 	buffer_fini(&c->doc);
 	audit_fini(&c->audit);
 	free(c->credential);
@@ -94,14 +147,16 @@ static int change_new(struct change **out, const struct device_change *wish)
 	if (!c)
 		return -ENOMEM;
 	c->wish = *wish;
-	to = c->texts = malloc(wish->password.n + wish->name.n + wish->model.n + wish->site.n +
-	                       wish->tags.n + who);
+	to = c->texts = malloc(wish->password.n + wish->psk.n + wish->certificate.n + wish->name.n +
+	                       wish->model.n + wish->site.n + wish->tags.n + who);
 	if (!to) {
-		c->wish.password.n = 0;
+		c->wish.password.n = c->wish.psk.n = 0;
 		change_free(c);
 		return -ENOMEM;
 	}
-	c->wish.password = keep(&to, wish->password); /* first: change_free() wipes it */
+	c->wish.password = keep(&to, wish->password); /* first: change_free() wipes them */
+	c->wish.psk = keep(&to, wish->psk);
+	c->wish.certificate = keep(&to, wish->certificate);
 	c->wish.name = keep(&to, wish->name);
 	c->wish.model = keep(&to, wish->model);
 	c->wish.site = keep(&to, wish->site);
@@ -139,11 +194,17 @@ int registry_change(struct registry *reg, struct sb_str id, const struct device_
 
 	if (r == 0)
 		r = check(change);
+	if (r == 0)
+		r = credential_check(reg, dev, change);
 	if (r < 0)
 		return r;
 	registry_lock(reg);
 	rev = dev->rev;
+	if (change->promote && !dev->next_credential)
+		r = SB_E_NOT_FOUND;
 	registry_unlock(reg);
+	if (r < 0)
+		return r;
 	if (change->if_rev != UINT64_MAX && change->if_rev != rev)
 		return SB_E_CONFLICT;
 	if (change->dry_run)
@@ -163,6 +224,8 @@ int registry_create(struct registry *reg, struct sb_str id, const struct device_
 		return SB_E_EXISTS;
 	if (r == SB_E_UNKNOWN_DEVICE)
 		r = check(change);
+	if (r == 0)
+		r = credential_check(reg, NULL, change);
 	if (r == 0 && registry_count(reg) >= reg->config.max_devices)
 		r = SB_E_QUOTA;
 	if (r < 0 || change->dry_run)
@@ -191,13 +254,33 @@ static void merge(const struct change *c, struct record *rec)
 	}
 	if (c->wish.admin >= 0)
 		rec->admin = (enum device_admin)c->wish.admin;
-	if (c->wish.password.p)
-		rec->credential = c->credential ? sb_str_of(c->credential, strlen(c->credential))
-		                                : sb_str_of(NULL, 0);
+	if (c->wish.promote && rec->next_credential.n) {
+		rec->credential = rec->next_credential;
+		rec->next_credential = sb_str_of(NULL, 0);
+	}
+	if (has_secret(&c->wish)) {
+		struct sb_str text = sb_str_of(c->credential,
+		                               c->credential ? strlen(c->credential) : 0);
+		bool next = c->wish.as_next && rec->credential.n;
+		rec->next_credential = next ? text : sb_str_of(NULL, 0);
+		if (!next)
+			rec->credential = text;
+	}
 	rec->rev++;
 }
 
-/* Only what the change names; a credential is never shown, only whether there is one. */
+static void show_credential(struct wire *w, const char *key, struct sb_str text)
+{
+	const char *prefix = text.n > 4 ? text.p : NULL; /* texts of a record may lack their end */
+	enum credential_kind kind = !prefix                      ? CREDENTIAL_NONE
+	                            : !memcmp(prefix, "x509", 4) ? CREDENTIAL_CERTIFICATE
+	                            : !memcmp(prefix, "psk:", 4) ? CREDENTIAL_PSK
+	                                                         : CREDENTIAL_PASSWORD;
+
+	wire_key_text(w, key, credential_names[kind]);
+}
+
+/* Only what the change names; a credential is never shown, only what kind it is. */
 static void show(const struct change *c, struct record *rec, struct buffer *out)
 {
 	struct wire w = wire_on(out, WIRE_JSON);
@@ -213,9 +296,9 @@ static void show(const struct change *c, struct record *rec, struct buffer *out)
 		wire_key(&w, "state");
 		wire_text(&w, device_admin_names[rec->admin]);
 	}
-	if (c->wish.password.p) {
-		wire_key(&w, "credential");
-		wire_bool(&w, rec->credential.n > 0);
+	if (has_secret(&c->wish) || c->wish.promote) {
+		show_credential(&w, "credential", rec->credential);
+		show_credential(&w, "next_credential", rec->next_credential);
 	}
 	wire_map_end(&w);
 }
@@ -249,12 +332,8 @@ static int encode(struct change *c)
 
 int change_prepare(struct change *c)
 {
-	int r = 0;
+	int r = credential_make(&c->wish, &c->credential);
 
-	if (c->wish.password.n) {
-		c->credential = malloc(PASSWORD_HASH_BYTES);
-		r = c->credential ? password_hash(c->wish.password, c->credential) : -ENOMEM;
-	}
 	if (r < 0)
 		return r;
 	registry_lock(c->reg);
@@ -289,7 +368,14 @@ static int apply(struct change *c)
 	now = record_of(c->dev);
 	if (c->wish.admin < 0)
 		rec.admin = now.admin;
+	c->withdraws = !stays(&rec, c->dev->credential) || !stays(&rec, c->dev->next_credential) ||
+	               (rec.credential.n && !c->dev->credential);
+	credential_forget(c->reg, c->dev, c->dev->credential);
+	credential_forget(c->reg, c->dev, c->dev->next_credential);
 	r = record_apply(&rec, c->dev);
+	if (credential_learn(c->reg, c->dev, c->dev->credential) < 0 ||
+	    credential_learn(c->reg, c->dev, c->dev->next_credential) < 0)
+		r = -ENOMEM;
 	registry_unlock(c->reg);
 	return r;
 }
@@ -304,7 +390,9 @@ void change_finish(struct change *c, int r)
 				"device %s: the change is stored, but takes effect at the next start only",
 				c->dev->id);
 		registry_changed(c->reg, c->dev, DEVICE_CHANGED_RECORD);
-		if (c->wish.password.p || c->wish.admin == DEVICE_SUSPENDED ||
+		if (c->wish.admin >= 0)
+			atomic_fetch_add_explicit(&c->reg->rights, 1, memory_order_release);
+		if (c->withdraws || c->wish.admin == DEVICE_SUSPENDED ||
 		    c->wish.admin == DEVICE_RETIRED)
 			rights_withdraw(c->reg, c->dev);
 	}

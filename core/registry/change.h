@@ -17,7 +17,8 @@ struct change {
 	bool creates;
 	struct device_change wish; /* its texts lie in `texts` */
 	char *texts;
-	char *credential; /* hashed */
+	char *credential; /* as it is stored */
+	bool withdraws;   /* what was granted before is over */
 	registry_done_fn done;
 	void *ud;
 	struct buffer doc;

@@ -57,6 +57,7 @@ struct device *device_free(struct device *dev)
 	if (dev->quarantine != no_quarantine)
 		free(own(dev->quarantine));
 	free(dev->credential);
+	free(dev->next_credential);
 	free(dev);
 	return NULL;
 }
@@ -64,6 +65,23 @@ struct device *device_free(struct device *dev)
 struct sb_str device_id(const struct device *dev)
 {
 	return sb_str_of(dev->id, strlen(dev->id));
+}
+
+/* The kind in the top byte keeps ids of devices and users apart. */
+struct sb_principal device_principal(const struct device *dev)
+{
+	return (struct sb_principal){
+		.kind = SB_PRINCIPAL_DEVICE,
+		.device = registry_handle(dev),
+		.id = (uint64_t)SB_PRINCIPAL_DEVICE << 56 | dev->no,
+	};
+}
+
+int device_suspended(const struct device *dev)
+{
+	enum device_admin admin = atomic_load_explicit(&dev->admin, memory_order_relaxed);
+
+	return admin == DEVICE_SUSPENDED || admin == DEVICE_RETIRED ? SB_E_SUSPENDED : 0;
 }
 
 struct device_reason *device_reasons(struct device *dev)

@@ -13,6 +13,7 @@
 #include "host/instance.h"
 #include "registry/auth.h"
 #include "registry/inner.h"
+#include "registry/may.h"
 #include "registry/registry.h"
 #include "registry/rights.h"
 
@@ -142,6 +143,28 @@ static int32_t watch(struct sb_host *handle, sb_device_fn fn, void *ud)
 	return reg ? rights_watch(reg, instance_of(handle), fn, ud) : SB_E_FAIL;
 }
 
+static int32_t may(struct sb_host *handle, const struct sb_principal *who, int32_t action,
+                   struct sb_str topic)
+{
+	struct registry *reg = registry_of(handle);
+
+	return reg && who ? may_check(reg, who, action, topic) : SB_E_FAIL;
+}
+
+static uint64_t rights(struct sb_host *handle)
+{
+	struct registry *reg = registry_of(handle);
+
+	return reg ? may_generation(reg) : 0;
+}
+
+static int32_t renew(struct sb_host *handle, struct sb_principal *who)
+{
+	struct registry *reg = registry_of(handle);
+
+	return reg && who ? may_renew(reg, who) : SB_E_FAIL;
+}
+
 static const struct sb_devices table = {
 	.size = sizeof(table),
 	.authenticate = authenticate,
@@ -153,6 +176,9 @@ static const struct sb_devices table = {
 	.id_of = id_of,
 	.may_act = may_act,
 	.watch = watch,
+	.may = may,
+	.rights = rights,
+	.renew = renew,
 };
 
 static int starting(void *ud, struct instance *in)

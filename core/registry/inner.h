@@ -27,7 +27,8 @@ struct registry {
 	pthread_mutex_t make; /* one device is made at a time */
 	pthread_mutex_t lock; /* registry_lock() */
 	pthread_rwlock_t ids_lock;
-	struct map *ids;                                   /* id to device, under ids_lock */
+	struct map *ids;          /* id to device, under ids_lock */
+	struct map *certificates; /* fingerprint to device, under ids_lock */
 	struct device_chunk *_Atomic chunks[TABLE_CHUNKS]; /* by number; only grows */
 	_Atomic uint32_t last_no, count;
 	struct registry_listener *listeners; /* fixed after start */
@@ -35,6 +36,7 @@ struct registry {
 	struct auth *auth;
 	pthread_mutex_t watchers_lock; /* held alone */
 	struct rights_watcher *watchers;
+	_Atomic uint64_t rights; /* counts what withdrew or gave rights */
 };
 
 /* registry.c: makes a device visible under its number and id; takes it on success. Under make, or

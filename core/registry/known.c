@@ -11,12 +11,12 @@
 
 #define SETS     8192 /* of 4 places: 32,768 in 1 MiB, of which only what is used becomes real */
 #define WAYS     4
-#define RIGHT_NS (600 * NS_PER_S)
 #define WRONG_NS (30 * NS_PER_S)
 
 struct place {
 	struct known_key key;
-	int64_t until_ns; /* monotonic; 0: free */
+	int64_t used_ns;  /* monotonic */
+	int64_t until_ns; /* 0: free. What is right stays so: it is bound to the stored hash */
 	bool is_right;
 };
 
@@ -93,8 +93,10 @@ int known_find(struct known *known, const struct known_key *key, int64_t now_ns)
 	pthread_mutex_lock(&known->lock);
 	for (size_t i = 0; i < WAYS; i++) {
 		if (set[i].until_ns > now_ns &&
-		    sodium_memcmp(set[i].key.bytes, key->bytes, sizeof(key->bytes)) == 0)
+		    sodium_memcmp(set[i].key.bytes, key->bytes, sizeof(key->bytes)) == 0) {
 			answer = set[i].is_right;
+			set[i].used_ns = now_ns;
+		}
 	}
 	pthread_mutex_unlock(&known->lock);
 	return answer;
@@ -110,13 +112,14 @@ void known_put(struct known *known, const struct known_key *key, int is_right, i
 	if (is_right) {
 		place = &set[0];
 		for (size_t i = 1; i < WAYS - 1; i++) {
-			if (set[i].until_ns < place->until_ns)
+			if (set[i].used_ns < place->used_ns)
 				place = &set[i];
 		}
 	}
 	*place = (struct place){
 		.key = *key,
-		.until_ns = now_ns + (is_right ? RIGHT_NS : WRONG_NS),
+		.used_ns = now_ns,
+		.until_ns = is_right ? INT64_MAX : now_ns + WRONG_NS,
 		.is_right = is_right,
 	};
 	pthread_mutex_unlock(&known->lock);

@@ -1,4 +1,4 @@
-/* Credentials that were checked a short while ago, so that a storm of log-ins costs one slow hash
+/* Credentials that were checked before, so that a storm of log-ins costs one slow hash
  * per device and not one per connection. Remembered is a keyed hash under a key of this process,
  * never the password; the stored hash goes into it, so that a changed password is unknown at once.
  * Any thread. */

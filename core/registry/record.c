@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "model/record.h"
 
-#define DOCUMENT_VERSION   1
+#define DOCUMENT_VERSION   2 /* 1 had no next credential */
 #define DEFINITION_VERSION 1
 #define CREDENTIAL_MAX     256
 
@@ -30,6 +30,7 @@ struct record record_of(const struct device *dev)
 		.site = str(dev->site),
 		.tags = str(dev->tags),
 		.credential = str(dev->credential),
+		.next_credential = str(dev->next_credential),
 	};
 }
 
@@ -46,6 +47,7 @@ void record_give(struct buffer *out, const struct record *rec)
 	buffer_give_str(out, rec->site);
 	buffer_give_str(out, rec->tags);
 	buffer_give_str(out, rec->credential);
+	buffer_give_str(out, rec->next_credential);
 }
 
 static int check(const struct cursor *c, uint64_t no, uint8_t admin, const struct record *rec)
@@ -56,7 +58,8 @@ static int check(const struct cursor *c, uint64_t no, uint8_t admin, const struc
 		return SB_E_CORRUPT;
 	if (!text_is_device_id(rec->id) || rec->name.n >= sizeof(dev->name) ||
 	    rec->model.n >= sizeof(dev->model) || rec->site.n >= sizeof(dev->site) ||
-	    rec->tags.n >= sizeof(dev->tags) || rec->credential.n > CREDENTIAL_MAX)
+	    rec->tags.n >= sizeof(dev->tags) || rec->credential.n > CREDENTIAL_MAX ||
+	    rec->next_credential.n > CREDENTIAL_MAX)
 		return SB_E_CORRUPT;
 	return 0;
 }
@@ -81,7 +84,9 @@ int record_take(struct sb_bytes doc, struct record *out)
 	out->site = cursor_take_str(&c);
 	out->tags = cursor_take_str(&c);
 	out->credential = cursor_take_str(&c);
-	return version == DOCUMENT_VERSION ? check(&c, no, admin, out) : SB_E_CORRUPT;
+	if (version >= 2)
+		out->next_credential = cursor_take_str(&c);
+	return version ? check(&c, no, admin, out) : SB_E_CORRUPT;
 }
 
 static void copy(char *to, size_t cap, struct sb_str from)
@@ -93,17 +98,26 @@ static void copy(char *to, size_t cap, struct sb_str from)
 	memset(to + n, 0, cap - n);
 }
 
+static int copy_credential(char **to, struct sb_str from)
+{
+	*to = from.n ? strndup(from.p, from.n) : NULL;
+	return from.n && !*to ? -ENOMEM : 0;
+}
+
 int record_apply(const struct record *rec, struct device *dev)
 {
 	char *credential = NULL;
+	char *next = NULL;
 
-	if (rec->credential.n) {
-		credential = strndup(rec->credential.p, rec->credential.n);
-		if (!credential)
-			return -ENOMEM;
+	if (copy_credential(&credential, rec->credential) < 0 ||
+	    copy_credential(&next, rec->next_credential) < 0) {
+		free(credential);
+		return -ENOMEM;
 	}
 	free(dev->credential);
+	free(dev->next_credential);
 	dev->credential = credential;
+	dev->next_credential = next;
 	dev->admin = rec->admin;
 	dev->rev = rec->rev;
 	dev->created_ns = rec->created_ns;

@@ -15,7 +15,7 @@ struct record { /* text is borrowed */
 	uint64_t rev;
 	int64_t created_ns;
 	struct sb_str id, name, model, site, tags;
-	struct sb_str credential; /* empty: none */
+	struct sb_str credential, next_credential; /* empty: none */
 };
 
 struct record record_of(const struct device *dev); /* L; borrows from dev */

@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "registry/auth.h"
+#include "registry/credential.h"
 #include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/record.h"
@@ -41,6 +42,8 @@ int registry_new(struct registry **out, const struct registry_config *config)
 	pthread_rwlock_init(&reg->ids_lock, NULL);
 	r = map_new(&reg->ids);
 	if (r == 0)
+		r = map_new(&reg->certificates);
+	if (r == 0)
 		r = writer_new(&reg->writer, reg);
 	if (r == 0)
 		r = auth_new(&reg->auth, reg);
@@ -69,6 +72,7 @@ struct registry *registry_free(struct registry *reg)
 	auth_free(reg->auth);
 	writer_free(reg->writer);
 	map_free(reg->ids);
+	map_free(reg->certificates);
 	devices_free(reg);
 	rights_fini(reg);
 	pthread_mutex_destroy(&reg->watchers_lock);
@@ -176,14 +180,24 @@ int registry_add(struct registry *reg, struct device *dev)
 		if (!dev->series)
 			return -ENOMEM;
 	}
+	r = credential_learn(reg, dev, dev->credential);
+	if (r == 0)
+		r = credential_learn(reg, dev, dev->next_credential);
+	if (r < 0) {
+		credential_forget(reg, dev, dev->credential);
+		return r;
+	}
 	/* Who finds it by its id finds it by its number too. */
 	pthread_rwlock_wrlock(&reg->ids_lock);
 	r = map_put(reg->ids, device_id(dev), dev);
 	if (r >= 0)
 		atomic_store_explicit(&chunk->at[dev->no % TABLE_CHUNK], dev, memory_order_release);
 	pthread_rwlock_unlock(&reg->ids_lock);
-	if (r < 0)
+	if (r < 0) {
+		credential_forget(reg, dev, dev->credential);
+		credential_forget(reg, dev, dev->next_credential);
 		return r;
+	}
 	if (dev->no > atomic_load(&reg->last_no))
 		atomic_store_explicit(&reg->last_no, dev->no, memory_order_release);
 	atomic_fetch_add(&reg->count, 1);
@@ -266,14 +280,13 @@ static void admit_expected(struct registry *reg, struct device *dev)
 	registry_changed(reg, dev, DEVICE_CHANGED_RECORD);
 }
 
-int registry_meet(struct registry *reg, struct sb_str id, struct device **out)
+int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning how,
+                     struct device **out)
 {
 	int r = registry_find(reg, id, out);
 
-	if (r == SB_E_UNKNOWN_DEVICE && reg->config.provisioning != PROVISION_OFF) {
-		r = registry_make(reg, id,
-		                  reg->config.provisioning == PROVISION_ACTIVE ? DEVICE_ACTIVE
-		                                                               : DEVICE_PENDING,
+	if (r == SB_E_UNKNOWN_DEVICE && how != PROVISION_OFF) {
+		r = registry_make(reg, id, how == PROVISION_ACTIVE ? DEVICE_ACTIVE : DEVICE_PENDING,
 		                  out);
 		if (r == SB_E_EXISTS) /* another thread met it first */
 			r = registry_find(reg, id, out);
@@ -281,6 +294,11 @@ int registry_meet(struct registry *reg, struct sb_str id, struct device **out)
 	if (r == 0)
 		admit_expected(reg, *out);
 	return r;
+}
+
+int registry_meet(struct registry *reg, struct sb_str id, struct device **out)
+{
+	return registry_meet_as(reg, id, reg->config.provisioning, out);
 }
 
 /* ---- live */

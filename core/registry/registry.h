@@ -29,6 +29,10 @@ enum device_admin {
 };
 extern const char *const device_admin_names[]; /* "expected" ... NULL-ended */
 
+/* Whom a certificate of our certificate authority speaks for: the device that is registered with
+ * it; else the known device its common name names; else a new one of this name too. */
+enum certificates { CERTIFICATES_REGISTERED, CERTIFICATES_NAMED, CERTIFICATES_PROVISION };
+
 enum provisioning { PROVISION_OFF, PROVISION_PENDING, PROVISION_ACTIVE };
 
 #define DEVICE_FATES(X)                                                   \
@@ -72,7 +76,8 @@ struct device {
 	char tags[256]; /* space-separated */
 	uint64_t rev;   /* counts changes by people, for if_rev */
 	int64_t created_ns;
-	char *credential;                           /* argon2id string; NULL: none */
+	char *credential;                           /* see registry/credential.h; NULL: none */
+	char *next_credential;                      /* while it is rotated; NULL: none */
 	const struct device_reason *reasons;        /* [FATE_COUNT] */
 	const struct device_quarantine *quarantine; /* [DEVICE_QUARANTINE_KEPT], a ring */
 	uint32_t quarantine_at;                     /* where the next one goes */
@@ -97,6 +102,13 @@ struct device {
 	} hot;
 };
 
+struct registry_token { /* what a token of the API says */
+	char subject[129];
+	int role;
+	bool is_local; /* no user stands behind it */
+	int64_t until_ns;
+};
+
 struct registry_config {
 	struct catalog *catalog;
 	struct docs *docs;
@@ -105,7 +117,11 @@ struct registry_config {
 	uint32_t max_devices;
 	/* Defines a RECORD_DEVICE in the journal. */
 	int (*define)(void *ud, struct sb_bytes record);
+	/* Whose token is this? 0, or -EACCES; takes a fraction of a millisecond. Any thread; NULL:
+	 * tokens are not taken. */
+	int (*token)(void *ud, struct sb_str token, struct registry_token *out);
 	void *ud;
+	enum certificates certificates;
 	struct users *users; /* NULL: only devices and anonymous peers are let in */
 };
 
@@ -130,6 +146,8 @@ int registry_find(struct registry *reg, struct sb_str id, struct device **out);
 /* As find; a first contact makes the device where provisioning allows it (SB_E_QUOTA, -ENOMEM), and
  * lets an expected one take part. */
 int registry_meet(struct registry *reg, struct sb_str id, struct device **out);
+int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning how,
+                     struct device **out);
 uint32_t registry_count(const struct registry *reg);
 /* In order of number, the first with no > *no; NULL after the last; retired ones included. */
 struct device *registry_next(const struct registry *reg, uint32_t *no);
@@ -137,10 +155,15 @@ struct device *registry_next(const struct registry *reg, uint32_t *no);
 /* ---- changes by people; durable when done is called (registry's writer thread), audited */
 struct device_change { /* members with p == NULL stay as they are */
 	struct sb_str name, model, site, tags;
-	struct sb_str password; /* empty: remove the credential; else 256 bytes at most, hashed */
-	int admin;              /* enum device_admin, or -1 */
-	uint64_t if_rev;        /* UINT64_MAX: any */
-	const char *who;        /* for the audit */
+	/* A credential: at most one of these. Empty removes the credential and the next one. */
+	struct sb_str password;    /* 256 bytes at most, hashed */
+	struct sb_str certificate; /* PEM, or its fingerprint */
+	struct sb_str psk;         /* 16 to 64 bytes in hex */
+	bool as_next;              /* it is the next one: the one there is stays accepted */
+	bool promote;              /* the next one takes the place of the accepted one */
+	int admin;                 /* enum device_admin, or -1 */
+	uint64_t if_rev;           /* UINT64_MAX: any */
+	const char *who;           /* for the audit */
 	bool dry_run;
 };
 typedef void (*registry_done_fn)(void *ud, int r);

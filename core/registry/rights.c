@@ -93,6 +93,7 @@ static void tell(void *ud)
 
 void rights_withdraw(struct registry *reg, const struct device *dev)
 {
+	atomic_fetch_add_explicit(&reg->rights, 1, memory_order_release);
 	pthread_mutex_lock(&reg->watchers_lock);
 	for (const struct rights_watcher *w = reg->watchers; w; w = w->next) {
 		struct withdrawal *job = malloc(sizeof(*job));

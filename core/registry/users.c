@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 #include "host/docs.h"
 #include "registry/account.h"
 #include "registry/audit.h"
+#include "registry/filter.h"
 #include "registry/password.h"
 
 #define USERS_MAX        10000
@@ -33,7 +35,8 @@ struct users {
 	struct docs *docs;
 	pthread_mutex_t changing;
 	pthread_mutex_t lock;
-	struct map *by_name;
+	struct map *by_name, *by_id; /* by_id: of principals */
+	_Atomic uint64_t generation;
 	char nobody[PASSWORD_HASH_BYTES];
 };
 
@@ -48,6 +51,8 @@ int users_new(struct users **out, struct docs *docs)
 	pthread_mutex_init(&users->changing, NULL);
 	pthread_mutex_init(&users->lock, NULL);
 	r = map_new(&users->by_name);
+	if (r == 0)
+		r = map_new(&users->by_id);
 	if (r == 0)
 		r = password_nobody(users->nobody);
 	if (r < 0) {
@@ -68,6 +73,7 @@ struct users *users_free(struct users *users)
 	while (users->by_name && (account = map_each(users->by_name, &at)))
 		free(account);
 	map_free(users->by_name);
+	map_free(users->by_id);
 	pthread_mutex_destroy(&users->lock);
 	pthread_mutex_destroy(&users->changing);
 	free(users);
@@ -79,6 +85,7 @@ static int show(struct users *users, struct sb_str name, const struct account *a
 {
 	struct account *old;
 	struct account *copy = NULL;
+	uint64_t id = users_id(name, false);
 	int r = 0;
 
 	if (account) {
@@ -89,11 +96,20 @@ static int show(struct users *users, struct sb_str name, const struct account *a
 	}
 	pthread_mutex_lock(&users->lock);
 	old = map_find(users->by_name, name);
-	if (copy)
-		r = map_put(users->by_name, name, copy);
-	else
+	if (copy) {
+		r = map_put_u64(users->by_id, id, copy);
+		if (r == 0)
+			r = map_put(users->by_name, name, copy);
+		if (r < 0 && old) /* its entry is there: this takes no memory */
+			(void)map_put_u64(users->by_id, id, old);
+		else if (r < 0)
+			(void)map_remove_u64(users->by_id, id);
+	} else {
 		(void)map_remove(users->by_name, name);
+		(void)map_remove_u64(users->by_id, id);
+	}
 	pthread_mutex_unlock(&users->lock);
+	atomic_fetch_add_explicit(&users->generation, 1, memory_order_release);
 	free(r < 0 ? copy : old);
 	return r;
 }
@@ -162,6 +178,40 @@ int users_role(struct users *users, struct sb_str name, int64_t *tokens_since_ns
 		return SB_ROLE_NONE;
 	*tokens_since_ns = account.tokens_since_ns;
 	return account.role;
+}
+
+/* Kind in the top byte, a bit for tokens, and 55 bits that tell names apart. */
+uint64_t users_id(struct sb_str name, bool is_token)
+{
+	unsigned char hash[crypto_generichash_BYTES_MIN];
+	uint64_t id;
+
+	(void)crypto_generichash(hash, sizeof(hash), (const unsigned char *)name.p, name.n, NULL,
+	                         0);
+	memcpy(&id, hash, sizeof(id));
+	return (uint64_t)SB_PRINCIPAL_USER << 56 | (uint64_t)is_token << 55 | id >> 9;
+}
+
+bool users_id_is_token(uint64_t id)
+{
+	return id >> 55 & 1;
+}
+
+void users_see(struct users *users, uint64_t id,
+               void (*fn)(void *ud, const struct account *account), void *ud)
+{
+	const struct account *account;
+
+	pthread_mutex_lock(&users->lock);
+	account = map_find_u64(users->by_id, id);
+	if (account)
+		fn(ud, account);
+	pthread_mutex_unlock(&users->lock);
+}
+
+uint64_t users_generation(const struct users *users)
+{
+	return atomic_load_explicit(&users->generation, memory_order_acquire);
 }
 
 static int by_name(const void *a, const void *b)
@@ -259,6 +309,41 @@ static int set_password(struct account *account, struct sb_str password)
 	return password_hash(password, account->hash);
 }
 
+static int set_list(struct sb_str list, char out[static ACCOUNT_LIST_BYTES])
+{
+	struct sb_str rest = list;
+
+	if (list.n >= ACCOUNT_LIST_BYTES)
+		return SB_E_QUOTA;
+	while (rest.n) {
+		const char *end = memchr(rest.p, '\n', rest.n);
+		size_t n = end ? (size_t)(end - rest.p) : rest.n;
+		if (!filter_is_ok(sb_str_of(rest.p, n)))
+			return SB_E_MALFORMED;
+		n += end != NULL;
+		rest = sb_str_of(rest.p + n, rest.n - n);
+	}
+	memset(out, 0, ACCOUNT_LIST_BYTES);
+	if (list.n)
+		memcpy(out, list.p, list.n);
+	return 0;
+}
+
+static int set_lists(const struct user_change *change, struct account *account)
+{
+	int r = 0;
+
+	if (change->publish.p || change->publish_by_role) {
+		account->has_publish = !change->publish_by_role;
+		r = set_list(change->publish, account->publish);
+	}
+	if (r == 0 && (change->subscribe.p || change->subscribe_by_role)) {
+		account->has_subscribe = !change->subscribe_by_role;
+		r = set_list(change->subscribe, account->subscribe);
+	}
+	return r;
+}
+
 static int make(struct users *users, struct account *account, struct sb_str password,
                 const char *who)
 {
@@ -296,17 +381,22 @@ int users_first(struct users *users, char password[static 33])
 	return r;
 }
 
-int users_create(struct users *users, struct sb_str name, struct sb_str password, int role,
-                 const char *who)
+int users_add(struct users *users, struct sb_str name, const struct user_change *first,
+              const char *who)
 {
-	struct account account = { .role = role, .must_change = true };
+	struct account account = { .role = first->role,
+		                   .integration = first->integration,
+		                   .must_change = !first->integration };
 	struct account other;
-	int r = 0;
+	int r;
 
 	if (!account_is_name(name))
 		return SB_E_NAME;
-	if (role < SB_ROLE_VIEWER || role > SB_ROLE_ADMIN)
+	if (first->role < SB_ROLE_VIEWER || first->role > SB_ROLE_ADMIN)
 		return SB_E_RANGE;
+	r = set_lists(first, &account);
+	if (r < 0)
+		return r;
 	memcpy(account.name, name.p, name.n);
 	pthread_mutex_lock(&users->changing);
 	if (look_up(users, name, &other))
@@ -314,9 +404,17 @@ int users_create(struct users *users, struct sb_str name, struct sb_str password
 	else if (map_count(users->by_name) >= USERS_MAX)
 		r = SB_E_QUOTA;
 	if (r == 0)
-		r = make(users, &account, password, who);
+		r = make(users, &account, first->password, who);
 	pthread_mutex_unlock(&users->changing);
 	return r;
+}
+
+int users_create(struct users *users, struct sb_str name, struct sb_str password, int role,
+                 const char *who)
+{
+	const struct user_change first = { .password = password, .role = role, .disabled = -1 };
+
+	return users_add(users, name, &first, who);
 }
 
 /* Somebody has to be able to let people in. */
@@ -345,10 +443,16 @@ static int apply(const struct user_change *change, const char *who, struct accou
 			account->tokens_since_ns = clock_utc();
 		account->disabled = change->disabled;
 	}
+	int r = set_lists(change, account);
+	if (r < 0)
+		return r;
+	account->integration |= change->integration;
+	if (account->integration)
+		account->must_change = false;
 	if (!change->password.p)
 		return 0;
-	/* A password somebody else knows is a first password again. */
-	account->must_change = strcmp(who, account->name) != 0;
+	/* A password somebody else knows is a first password again, unless a program has it. */
+	account->must_change = !account->integration && strcmp(who, account->name) != 0;
 	return set_password(account, change->password);
 }
 

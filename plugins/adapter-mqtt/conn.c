@@ -173,9 +173,8 @@ int conn_fail(struct conn *c, uint8_t reason, const char *why)
 	return -EPROTO;
 }
 
-uint32_t conn_due(struct wheel_link *link, uint32_t now)
+static uint32_t due(struct conn *c, uint32_t now)
 {
-	struct conn *c = (void *)((char *)link - offsetof(struct conn, link));
 	const struct config *config = &c->srv->config;
 	uint32_t deadline;
 
@@ -199,6 +198,23 @@ uint32_t conn_due(struct wheel_link *link, uint32_t now)
 	conn_fail(c, REASON_KEEPALIVE, "nothing was heard within the keep-alive time");
 	conn_leave(c, true, SB_DOWN_TIMEOUT, "keep-alive");
 	return 0;
+}
+
+uint32_t conn_due(struct wheel_link *link, uint32_t now)
+{
+	struct conn *c = (void *)((char *)link - offsetof(struct conn, link));
+	const struct server *srv = c->srv;
+
+	if (c->state != CONN_UP || !c->until_ns)
+		return due(c, now);
+	if (c->until_ns <= srv->core->now_ns(SB_CLOCK_UTC)) {
+		metrics_count(srv->m.rights_lost, 1);
+		conn_fail(c, REASON_NOT_AUTHORIZED, "the certificate or token has ended");
+		conn_leave(c, true, SB_DOWN_KICKED, "certificate or token ended");
+		return 0;
+	}
+	uint32_t next = due(c, now);
+	return next > now + KEEPALIVE_TICKS ? now + KEEPALIVE_TICKS : next;
 }
 
 /* ---- reading */

@@ -63,6 +63,7 @@ struct conn {
 	struct wheel_link link;
 	struct conn *next, *prev; /* of the server */
 	struct conn *stalled_next;
+	int64_t until_ns;         /* UTC at which its certificate or token ends; 0: never */
 	uint32_t last_rx, opened; /* ticks */
 	uint32_t max_out;         /* longest packet the client takes */
 	uint32_t n_direct,

@@ -40,7 +40,8 @@ static void put_responses(struct writer *w, const struct conn *c)
 	memcpy(topic + n, req->id, req->id_n);
 	n += req->id_n;
 	memcpy(topic + n, "/#", 2);
-	if (acl_subscribe(c->session, sb_str_of(topic, n + 2)))
+	bool part;
+	if (acl_subscribe(c->session, sb_str_of(topic, n + 2), &part) || part)
 		return;
 	writer_u8(w, PROPERTY_RESPONSE_INFORMATION);
 	writer_binary(w, topic, n);

@@ -282,7 +282,8 @@ int connect_take(struct conn *c, const struct packet *p)
 		                      .client_id = sb_str_of(c->connect->id, c->connect->id_n),
 		                      .username = f.username,
 		                      .peer = sb_str_of(c->peer, strlen(c->peer)),
-		                      .password = f.password };
+		                      .password = f.password,
+		                      .until_ns = &c->until_ns };
 	c->n_pinned++;
 	r = srv->devices->authenticate(srv->host, &who, on_auth, c, 0);
 	if (r < 0)
@@ -344,7 +345,7 @@ static const char *will_refusal(const struct session *s)
 	topic_classify(p.topic, &name);
 	if (name.kind == TOPIC_UNKNOWN)
 		return "unknown topic under devices/";
-	return acl_publish(s, &name);
+	return acl_publish(s, p.topic, &name);
 }
 
 static struct session *session_for(struct conn *c, struct session *s, bool *present)
@@ -380,6 +381,8 @@ static void attach(struct conn *c, struct session *s)
 	s->will_expiry_s = req->will_expiry_s;
 	req->will = NULL;
 	c->session = s;
+	/* What it may do can have shrunk since it was here. */
+	(void)acl_recheck(s);
 	inflight_resume(s);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acl.h"
 #include "conn.h"
 #include "message.h"
 #include "outgoing.h"
@@ -168,7 +169,8 @@ static int send_next(struct session *s)
 
 	message_view(e->msg, &p);
 	int r = -ETIME;
-	if (!p.expires_s || p.expires_s > server_utc_s(s->srv))
+	if ((!p.expires_s || p.expires_s > server_utc_s(s->srv)) &&
+	    (f->sent >= f->suspect || acl_reads(s, p.topic)))
 		r = send_entry(s, e, &p, e->qos ? id_of(f->sent) : 0, false);
 	if (r == SB_AGAIN)
 		return r;

@@ -30,6 +30,7 @@ struct inflight_entry {
 struct inflight {
 	struct inflight_entry *ring;
 	uint64_t head, sent, tail; /* positions: [head, sent) sent, [sent, tail) waiting */
+	uint64_t suspect;          /* [sent, suspect) was queued under other rights */
 	uint64_t resend;           /* [resend, sent) must be sent again on this connection */
 	uint32_t cap, bytes;
 	uint16_t open;

@@ -19,6 +19,7 @@
 	X(bytes_received, "bytes received")                                             \
 	X(retained_refused, "retained messages beyond the limit, not kept")             \
 	X(retained_failed, "retained messages that could not be written")               \
+	X(rights_lost, "connections ended because their rights were withdrawn")         \
 	X(slow_subscribers, "subscribers disconnected because their queue was full")
 
 #define METRICS_GAUGES(X)                                \

@@ -319,7 +319,7 @@ static int take_slow(struct conn *c, const struct publish *p)
 		return refuse(c, p, REASON_BAD_TOPIC, "topic name too long or too deep");
 	}
 	topic_classify(p->topic, &name);
-	const char *why = acl_publish(s, &name);
+	const char *why = acl_publish(s, p->topic, &name);
 	if (why) {
 		/* Who is refused for a device's sake is counted on the device; there is one. */
 		if (s->who.kind == SB_PRINCIPAL_ANONYMOUS && name.device.n)
@@ -431,7 +431,7 @@ void publish_internal(struct session *s, const struct publish *p)
 
 	topic_classify(p->topic, &name);
 	/* What was allowed when the client connected may not be any more. */
-	if (acl_publish(s, &name)) {
+	if (acl_publish(s, p->topic, &name)) {
 		metrics_count(srv->m.publish_refused, 1);
 		return;
 	}

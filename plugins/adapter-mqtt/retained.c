@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acl.h"
 #include "conn.h"
 #include "message.h"
 #include "reason.h"
@@ -418,6 +419,12 @@ bool retained_pump(struct session *s)
 	d.n_ids = sub->identifier ? 1 : 0;
 	for (uint32_t i = 0; i < k.n; i++) {
 		d.qos = sub->qos < k.found[i]->msg->qos ? sub->qos : k.found[i]->msg->qos;
+		struct publish p;
+		message_view(k.found[i]->msg, &p);
+		if (sub->part && !acl_reads(s, p.topic)) {
+			s->retained_seen = k.found[i]->seq;
+			continue;
+		}
 		/* Full of what is not acknowledged: the rest follows the acknowledgements. */
 		if (inflight_queue(s, k.found[i]->msg, &d) < 0)
 			return i > 0;

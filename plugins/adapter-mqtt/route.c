@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acl.h"
 #include "conn.h"
 #include "inflight.h"
 #include "message.h"
@@ -168,6 +169,8 @@ static void add_id(struct route *rt, struct route_hit *hit, uint32_t id)
 static void add_hit(struct route *rt, const struct sub *sub)
 {
 	if (sub->no_local && sub->session == rt->from)
+		return;
+	if (!acl_takes(rt, sub))
 		return;
 	struct route_hit *hit = hit_of(rt, sub->session);
 	if (!hit)

@@ -55,6 +55,8 @@ struct route { /* one publish on its way */
 	const struct publish *p;
 	struct session *from;
 	struct message *msg; /* made when somebody has to keep it */
+	uint64_t judged;     /* the principal `allowed` is about; 0: nobody yet */
+	bool allowed;        /* to be sent this */
 	bool lost;           /* no memory for a hit */
 	bool matched;        /* somebody has subscribed to it */
 };

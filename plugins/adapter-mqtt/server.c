@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "acl.h"
 #include "conn.h"
 #include "connack.h"
 #include "connect.h"
@@ -97,6 +98,7 @@ static void on_tick(void *ud)
 	struct server *srv = ud;
 
 	srv->tick++;
+	acl_watch(srv);
 	wheel_run(&srv->conn_wheel, srv->tick);
 	wheel_run(&srv->session_wheel, srv->tick);
 	walk_on(srv);
@@ -169,6 +171,7 @@ int server_start(struct server *srv)
 	if (r < 0)
 		return r;
 	srv->tick = 1;
+	srv->rights = srv->devices->rights(srv->host);
 	srv->stalled_at = &srv->stalled;
 	wheel_init(&srv->conn_wheel, srv->tick, conn_due);
 	wheel_init(&srv->session_wheel, srv->tick, session_due);
@@ -269,4 +272,5 @@ void server_fini(struct server *srv)
 	retained_fini(&srv->retained);
 	pending_fini(&srv->pending);
 	route_scratch_fini(&srv->route);
+	free(srv->acl_text);
 }

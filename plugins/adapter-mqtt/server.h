@@ -45,7 +45,10 @@ struct server {
 	const struct sb_docs *docs; /* NULL: retained messages live in memory only */
 	struct config config;
 	struct metrics m;
-	uint32_t tick; /* quarters of a second since start, from 1 */
+	uint32_t tick;   /* quarters of a second since start, from 1 */
+	uint64_t rights; /* as of when subscriptions were judged */
+	char *acl_text;  /* scratch of acl_recheck() */
+	uint32_t acl_cap;
 	bool draining, stopped, restored;
 	bool walk_waits; /* a session waits for the next tick to look for retained messages */
 	uint32_t walked; /* steps of looking for retained messages in this tick */

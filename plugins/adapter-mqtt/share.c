@@ -1,5 +1,6 @@
 #include "share.h"
 
+#include "acl.h"
 #include "conn.h"
 #include "inflight.h"
 #include "message.h"
@@ -30,7 +31,7 @@ static int patience(const struct sub *sub, uint8_t qos)
 	return qos && sub->qos && s->expiry_s ? 2 : 0;
 }
 
-static struct sub *longest_wait(const struct route *rt, const struct share *sh,
+static struct sub *longest_wait(struct route *rt, const struct share *sh,
                                 const struct session * not )
 {
 	struct sub *best = NULL;
@@ -39,7 +40,7 @@ static struct sub *longest_wait(const struct route *rt, const struct share *sh,
 	for (uint32_t i = 0; i < sh->list.n; i++) {
 		struct sub *sub = sh->list.subs[(sh->turn + i) % sh->list.n];
 		int here = patience(sub, rt->p->qos);
-		if (sub->session == not || here < how)
+		if (sub->session == not || here < how || !acl_takes(rt, sub))
 			continue;
 		if (!best || here > how || sub->session->out.bytes < best->session->out.bytes) {
 			best = sub;
@@ -56,7 +57,8 @@ void share_deliver(struct route *rt, struct share *sh, const struct session * no
 	for (uint32_t i = 0; i < sh->list.n; i++) {
 		struct sub *sub = sh->list.subs[(sh->turn + i) % sh->list.n];
 		d = delivery(rt, sh, sub);
-		if (sub->session == not || inflight_offer(sub->session, rt, &d) != 0)
+		if (sub->session == not || !acl_takes(rt, sub) ||
+		    inflight_offer(sub->session, rt, &d) != 0)
 			continue;
 		sh->turn = (sub->at + 1) % sh->list.n;
 		return;

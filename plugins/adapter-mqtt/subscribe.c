@@ -61,11 +61,12 @@ static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t iden
 	struct server *srv = c->srv;
 	struct session *s = c->session;
 	struct sub *sub;
+	bool part;
 
 	if (!topic_filter_ok(rq->filter, srv->config.max_topic_bytes))
 		return no(why, REASON_BAD_FILTER,
 		          "topic filter is malformed, too long or too deep");
-	const char *denied = acl_subscribe(s, rq->filter);
+	const char *denied = acl_subscribe(s, rq->filter, &part);
 	if (denied)
 		return no(why, REASON_NOT_AUTHORIZED, denied);
 	if ((s->n_subs >= srv->config.max_subscriptions ||
@@ -81,6 +82,7 @@ static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t iden
 	sub->no_local = rq->no_local;
 	sub->as_published = rq->as_published;
 	sub->identifier = identifier;
+	sub->part = part;
 	bool fresh = r == 1;
 	if (!sub->shared && (rq->retain_handling == 0 || (rq->retain_handling == 1 && fresh)))
 		retained_due(sub);

@@ -185,6 +185,29 @@ struct sub *trie_find(const struct trie *t, const struct session *s, struct sb_s
 	return list ? find_in(list, s) : NULL;
 }
 
+int trie_filter(const struct sub *sub, char **buf, uint32_t *cap, struct sb_str *out)
+{
+	const struct tree_node *node = sub->list->set->node;
+	uint32_t n = 0;
+
+	for (const struct tree_node *at = node; at->parent; at = at->parent)
+		n += at->len + 1u;
+	if (n > *cap) {
+		char *grown = realloc(*buf, n);
+		if (!grown)
+			return -ENOMEM;
+		*buf = grown;
+		*cap = n;
+	}
+	*out = sb_str_of(*buf, n - 1);
+	for (const struct tree_node *at = node; at->parent; at = at->parent) {
+		(*buf)[--n] = '/';
+		n -= at->len;
+		memcpy(*buf + n, at->name, at->len);
+	}
+	return 0;
+}
+
 void trie_remove(struct trie *t, struct sub *sub)
 {
 	struct sub_list *list = sub->list;

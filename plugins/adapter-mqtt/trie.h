@@ -25,6 +25,7 @@ struct sub { /* one session, one filter */
 	uint8_t qos;
 	bool no_local, as_published, shared;
 	bool retained_due; /* its retained messages are not all sent */
+	bool part;         /* not everything it matches may be read, see acl_delivers() */
 };
 
 struct share { /* a group; the members of one filter */
@@ -57,6 +58,9 @@ int trie_add(struct trie *t, struct session *s, struct sb_str group, struct sb_s
              struct sub **out);
 struct sub *trie_find(const struct trie *t, const struct session *s, struct sb_str group,
                       struct sb_str filter);
+/* The filter, without its group, in *buf of *cap bytes, which grows; freed by the caller. -ENOMEM.
+ */
+int trie_filter(const struct sub *sub, char **buf, uint32_t *cap, struct sb_str *out);
 void trie_remove(struct trie *t, struct sub *sub);
 typedef void (*trie_match_fn)(void *ud, struct sub_set *set);
 /* Returns how many nodes it looked at: at most two a level and for each '+' that matched before,

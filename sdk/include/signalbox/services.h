@@ -227,6 +227,11 @@ struct sb_credentials {
 	uint32_t anonymous_allowed; /* 1: this listener's configuration lets nameless peers in */
 	struct sb_str client_id, username, peer;
 	struct sb_bytes password, cert_der;
+	struct sb_str psk_identity; /* TLS proved that the peer has the key of this identity */
+	/* w, may be NULL, must live until the answer: UTC at which this log-in ends, because a
+	 * certificate or token does; 0: it does not. */
+	int64_t *until_ns;
+	uint32_t cert_trusted, pad_; /* 1: cert_der leads to the host's certificate authority */
 };
 
 struct sb_principal { /* frozen */
@@ -234,6 +239,13 @@ struct sb_principal { /* frozen */
 	sb_device device;
 	uint64_t id; /* the same principal has the same id, after a restart too; never 0 */
 };
+
+enum { /* what somebody may do with a topic */
+       SB_MAY_PUBLISH,   /* publish to this topic */
+       SB_MAY_SUBSCRIBE, /* subscribe to this topic filter */
+       SB_MAY_READ       /* be sent a message of this topic */
+};
+#define SB_MAY_PART 1 /* SB_MAY_SUBSCRIBE: part of what the filter matches; ask for each message */
 
 /* The answer to authenticate(): 0, -EACCES, or another fault. [inst] */
 typedef void (*sb_auth_fn)(void *ud, sb_token, int32_t r, const struct sb_principal *);
@@ -271,6 +283,16 @@ struct sb_devices {
 	/* [inst] From now on until stop, fn for every device that is suspended or retired, or gets
 	 * another credential: end the sessions that speak for it and forget what may_act() said. */
 	int32_t (*watch)(struct sb_host *, sb_device_fn, void *ud);
+	/* [any] May who do this (SB_MAY_*) with this MQTT topic or filter now? 0; SB_MAY_PART;
+	 * -EACCES; SB_E_SUSPENDED. Topics under devices/{id}/ belong to their device. */
+	int32_t (*may)(struct sb_host *, const struct sb_principal *who, int32_t action,
+	               struct sb_str topic);
+	/* [any] Changes whenever an answer of may(), may_act() or renew() may have. Cheap. */
+	uint64_t (*rights)(struct sb_host *);
+	/* [any] Brings who up to date, its role and its handle: for principals that were kept, also
+	 * across a restart. 0; -EACCES: it is gone or disabled; SB_E_SUSPENDED. A role is never
+	 * raised. */
+	int32_t (*renew)(struct sb_host *, struct sb_principal *who);
 };
 
 /* ---- "sb.docs/1": small documents of the instance, in a space of its own, durable */

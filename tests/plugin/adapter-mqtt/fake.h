@@ -59,6 +59,9 @@ struct fake {
 	char devices[16][64];
 	uint32_t n_devices;
 	int32_t ups, downs;
+	/* Rights: what anonymous peers may not read, and whoever is gone; count up `rights`. */
+	char secret[64];
+	uint64_t gone, rights;
 	char fate[200]; /* the newest reason */
 	uint32_t n_fates;
 	uint64_t cells[64];

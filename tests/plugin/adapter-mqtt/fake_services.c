@@ -145,6 +145,47 @@ static int32_t id_of(struct sb_host *h, sb_device d, char *buf, uint32_t cap)
 	return snprintf(buf, cap, "%s", f->devices[d - 1]) < (int)cap ? 0 : -ERANGE;
 }
 
+static bool begins(struct sb_str s, const char *with)
+{
+	return s.n >= strlen(with) && !memcmp(s.p, with, strlen(with));
+}
+
+/* A device has its own topics; a viewer reads; an anonymous peer has everything but `secret`. */
+static int32_t may(struct sb_host *h, const struct sb_principal *who, int32_t action,
+                   struct sb_str topic)
+{
+	const struct fake *f = of(h);
+	char own[80];
+
+	if (who->id == f->gone)
+		return -EACCES;
+	switch (who->kind) {
+	case SB_PRINCIPAL_DEVICE:
+		snprintf(own, sizeof(own), "devices/%s/", f->devices[who->device - 1]);
+		return begins(topic, own) ? 0 : -EACCES;
+	case SB_PRINCIPAL_USER:
+		return action != SB_MAY_PUBLISH || who->role >= SB_ROLE_OPERATOR ? 0 : -EACCES;
+	default:
+		if (!*f->secret)
+			return 0;
+		if (begins(topic, f->secret))
+			return -EACCES;
+		return action == SB_MAY_SUBSCRIBE && (begins(topic, "#") || begins(topic, "+"))
+		               ? SB_MAY_PART
+		               : 0;
+	}
+}
+
+static uint64_t rights(struct sb_host *h)
+{
+	return of(h)->rights;
+}
+
+static int32_t renew(struct sb_host *h, struct sb_principal *who)
+{
+	return who->id == of(h)->gone ? -EACCES : 0;
+}
+
 const struct sb_devices fake_services_devices = { .size = sizeof(fake_services_devices),
 	                                          .authenticate = authenticate,
 	                                          .resolve = resolve,
@@ -152,7 +193,10 @@ const struct sb_devices fake_services_devices = { .size = sizeof(fake_services_d
 	                                          .session_down = session_down,
 	                                          .seen = seen,
 	                                          .fate = fate,
-	                                          .id_of = id_of };
+	                                          .id_of = id_of,
+	                                          .may = may,
+	                                          .rights = rights,
+	                                          .renew = renew };
 
 /* ---- documents */
 

@@ -85,8 +85,9 @@ static void a_change_is_on_disk_with_its_audit_entry_when_it_is_answered(void **
 		strstr(audit, "\"who\":\"anna\",\"what\":\"device.change\",\"subject\":\"a\""));
 	assert_non_null(strstr(audit,
 	                       "\"before\":{\"name\":\"\",\"tags\":\"\",\"state\":\"pending\","
-	                       "\"credential\":false}"));
-	assert_non_null(strstr(audit, "\"state\":\"active\",\"credential\":true}"));
+	                       "\"credential\":\"none\",\"next_credential\":\"none\"}"));
+	assert_non_null(strstr(audit, "\"state\":\"active\",\"credential\":\"password\","
+	                              "\"next_credential\":\"none\"}"));
 	assert_null(strstr(audit, "correct"));
 	assert_null(strstr(audit, "argon"));
 
