@@ -101,11 +101,13 @@ int connack_refuse(struct conn *c, uint8_t reason, const char *why)
 	server_log(c->srv, SB_LOG_INFO, "%s: connection refused with 0x%02x: %s", c->peer, reason,
 	           why);
 	metrics_count(c->srv->m.connects_refused, 1);
+	int code = conn_is_v5(c) ? reason : reason_v3(reason);
 	writer_u8(&w, 0);
-	writer_u8(&w, conn_is_v5(c) ? reason : reason_v3(reason));
+	writer_u8(&w, (uint8_t)code);
 	if (conn_is_v5(c))
 		reason_put(&w, c, reason, why, 0);
-	conn_send(c, writer_seal(&w, PACKET_CONNACK << 4));
+	if (code >= 0)
+		conn_send(c, writer_seal(&w, PACKET_CONNACK << 4));
 	conn_shut(c);
 	connect_drop(c);
 	return -EPROTO;

@@ -44,12 +44,10 @@ enum {
 	REASON_CONNECT_RATE = 0x9f
 };
 
-/* The return code of a 3.1.1 CONNACK for a refusal. */
-static inline uint8_t reason_v3(uint8_t reason)
+/* The return code of a 3.1.1 CONNACK for a refusal; -1: it has none, and there is no CONNACK. */
+static inline int reason_v3(uint8_t reason)
 {
 	switch (reason) {
-	case REASON_SUCCESS:
-		return 0;
 	case REASON_BAD_VERSION:
 		return 1;
 	case REASON_BAD_CLIENT_ID:
@@ -59,6 +57,14 @@ static inline uint8_t reason_v3(uint8_t reason)
 	case REASON_NOT_AUTHORIZED:
 	case REASON_BAD_AUTH_METHOD:
 		return 5;
+	case REASON_MALFORMED:
+	case REASON_PROTOCOL_ERROR:
+	case REASON_TAKEN_OVER:
+	case REASON_BAD_TOPIC:
+	case REASON_TOO_LARGE:
+	case REASON_BAD_PAYLOAD:
+	case REASON_NO_RETAIN:
+		return -1;
 	default:
 		return 3;
 	}
