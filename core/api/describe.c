@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "registry/credential.h"
 #include "registry/registry.h"
 #include "series/catalog.h"
 #include "series/series.h"
@@ -306,6 +307,9 @@ void describe_detail(struct wire *w, struct api *api, struct device *dev)
 	quarantine_give(w, dev);
 	wire_key(w, "credential");
 	wire_bool(w, dev->credential != NULL);
+	wire_key_text(w, "credential_kind", credential_names[credential_kind_of(dev->credential)]);
+	wire_key_text(w, "next_credential",
+	              credential_names[credential_kind_of(dev->next_credential)]);
 	registry_unlock(api->config.registry);
 	if (known)
 		describe_time(w, "clock_offset", offset_ns);

@@ -1,4 +1,5 @@
 /* device …: the registry. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,10 @@
 #include "base/own.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/prompt.h"
 #include "cli/show.h"
+
+#define PEM_MAX 16384
 
 static json_t *at(const json_t *object, const char *key)
 {
@@ -128,7 +132,10 @@ static void show_facts(const json_t *detail)
 	line_seconds("interval", at(d, "interval"));
 	line_value("fresh", at(d, "fresh"));
 	line_seconds("clock off by", at(detail, "clock_offset"));
-	line_value("credential", at(detail, "credential"));
+	line_value("credential", at(detail, "credential_kind"));
+	if (json_string_length(at(detail, "next_credential")) &&
+	    strcmp(json_string_value(at(detail, "next_credential")), "none") != 0)
+		line_value("next one", at(detail, "next_credential"));
 }
 
 static void show_fates(const json_t *fates)
@@ -289,6 +296,84 @@ static int device_remove(struct cli *cli)
 	return cli_change(cli, "device.remove", edit_params(cli), "retired; its history stays");
 }
 
+/* ---- credentials */
+
+static const struct cli_option credential_options[] = {
+	{ "password", "TEXT", "a password; --ask-password keeps it out of the shell's history" },
+	{ "ask-password", NULL, "asks for a password, or reads a line of standard input" },
+	{ "certificate", "FILE", "a client certificate: PEM file, or sha256 fingerprint in hex" },
+	{ "psk", "HEX", "a pre-shared key of 16 to 64 bytes; its identity is the device id" },
+	{ "generate", "KIND", "a random password or psk, printed once" },
+	{ "next", NULL, "is accepted beside the present credential until --promote" },
+	{ "promote", NULL, "the next credential becomes the only one" },
+	{ "remove", NULL, "no credential any more; with --next: only the next one" },
+	{ "if-rev", "N", "refuse if it changed since this revision" },
+	{ "dry-run", NULL, "check only" },
+	{ NULL, NULL, NULL },
+};
+
+/* The text of a PEM file, or the value itself. */
+static json_t *certificate_value(const char *value)
+{
+	_own_(freep) char *text = malloc(PEM_MAX);
+	FILE *f = text ? fopen(value, "re") : NULL;
+
+	if (!f)
+		return json_string(value);
+	size_t n = fread(text, 1, PEM_MAX, f);
+
+	fclose(f);
+	return json_stringn(text, n);
+}
+
+/* prompt_random() has 100 bits in 20 letters. */
+static int generate(const char *kind, json_t *params, char *done, size_t cap)
+{
+	unsigned char bytes[32];
+	char secret[65];
+
+	if (strcmp(kind, "password") == 0) {
+		prompt_random(secret);
+	} else {
+		if (strcmp(kind, "psk") != 0 || prompt_bytes(bytes, sizeof(bytes)) < 0)
+			return -EINVAL;
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			snprintf(secret + 2 * i, 3, "%02x", bytes[i]);
+	}
+	json_object_set_new(params, kind, json_string(secret));
+	snprintf(done, cap, "updated; %s: %s", kind, secret);
+	return 0;
+}
+
+static int device_credential(struct cli *cli)
+{
+	json_t *params = edit_params(cli);
+	const char *certificate = cli_option(cli, "certificate", 0);
+	const char *psk = cli_option(cli, "psk", 0);
+	const char *kind = cli_option(cli, "generate", 0);
+	char password[300];
+	char done[160] = "updated";
+
+	if (certificate)
+		json_object_set_new(params, "certificate", certificate_value(certificate));
+	if (psk)
+		json_object_set_new(params, "psk", json_string(psk));
+	if (cli_option(cli, "ask-password", 0) &&
+	    prompt_secret("password", password, sizeof(password)) == 0)
+		json_object_set_new(params, "password", json_string(password));
+	if (cli_option(cli, "remove", 0))
+		json_object_set_new(params, "password", json_string(""));
+	if (cli_option(cli, "next", 0))
+		json_object_set_new(params, "next", json_true());
+	if (cli_option(cli, "promote", 0))
+		json_object_set_new(params, "promote", json_true());
+	if (kind && generate(kind, params, done, sizeof(done)) < 0) {
+		json_decref(params);
+		return cli_usage(cli, "--generate: '%s' is neither password nor psk", kind);
+	}
+	return cli_change(cli, "device.update", params, done);
+}
+
 static const struct cli_option remove_options[] = {
 	{ "if-rev", "N", "refuse if it changed since this revision" },
 	{ "dry-run", NULL, "check only" },
@@ -308,6 +393,9 @@ const struct command device_commands[] = {
 	  device_create, 1, 1 },
 	{ "device update", "DEVICE", "Changes what is said about a device.", edit_options,
 	  device_update, 1, 1 },
+	{ "device credential", "DEVICE",
+	  "Gives a device a password, certificate or pre-shared key, or takes it away.",
+	  credential_options, device_credential, 1, 1 },
 	{ "device suspend", "DEVICE", "Refuses what the device sends until it is active again.",
 	  remove_options, device_suspend, 1, 1 },
 	{ "device remove", "DEVICE", "Retires a device; its history stays.", remove_options,

@@ -1,6 +1,7 @@
 #include "cli/prompt.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,4 +42,9 @@ void prompt_random(char out[static 21])
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		out[i] = letters[bytes[i] % 32];
 	out[20] = '\0';
+}
+
+int prompt_bytes(unsigned char *out, size_t n)
+{
+	return n <= INT_MAX && RAND_bytes(out, (int)n) == 1 ? 0 : -EIO;
 }

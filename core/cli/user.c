@@ -36,14 +36,44 @@ static int user_list(struct cli *cli)
 static const struct cli_option user_options[] = {
 	{ "role", "ROLE", "viewer, operator or admin" },
 	{ "ask-password", NULL, "asks for a password, or reads a line of standard input" },
+	{ "integration", NULL, "a program: keeps the password it is given" },
+	{ "publish", "FILTER",
+	  "MQTT topics it may publish to; again for more; '' for none (usual: as its role may)" },
+	{ "subscribe", "FILTER", "MQTT topics it may read; again for more; '' for none" },
+	{ "topics-by-role", NULL, "no topic lists any more: as its role may (update)" },
 	{ "disable", NULL, "may not log in (update)" },
 	{ "enable", NULL, "may log in again (update)" },
 	{ NULL, NULL, NULL },
 };
 
+static void add_filters(const struct cli *cli, json_t *params, const char *key)
+{
+	if (!cli_option(cli, key, 0))
+		return;
+	json_t *list = json_array();
+
+	for (int i = 0; cli_option(cli, key, i); i++)
+		if (cli_option(cli, key, i)[0])
+			json_array_append_new(list, json_string(cli_option(cli, key, i)));
+	json_object_set_new(params, key, list);
+}
+
+static void add_rights(const struct cli *cli, json_t *params)
+{
+	if (cli_option(cli, "topics-by-role", 0)) {
+		json_object_set_new(params, "publish", json_null());
+		json_object_set_new(params, "subscribe", json_null());
+	}
+	add_filters(cli, params, "publish");
+	add_filters(cli, params, "subscribe");
+	if (cli_option(cli, "integration", 0))
+		json_object_set_new(params, "integration", json_true());
+}
+
 static int user_create(struct cli *cli)
 {
 	const char *role = cli_option(cli, "role", 0);
+	json_t *params;
 	char password[300];
 	char done[400];
 	bool ask = cli_option(cli, "ask-password", 0) != NULL;
@@ -52,11 +82,15 @@ static int user_create(struct cli *cli)
 		prompt_random(password);
 	else if (prompt_secret("password", password, sizeof(password)) < 0)
 		return cli_usage(cli, "no password was given");
-	snprintf(done, sizeof(done), ask ? "created" : "created; first password: %s", password);
-	return cli_change(cli, "user.create",
-	                  json_pack("{s:s, s:s, s:s}", "name", cli->args[0], "password", password,
-	                            "role", role ? role : "viewer"),
-	                  done);
+	snprintf(done, sizeof(done),
+	         ask                                 ? "created"
+	         : cli_option(cli, "integration", 0) ? "created; password: %s"
+	                                             : "created; first password: %s",
+	         password);
+	params = json_pack("{s:s, s:s, s:s}", "name", cli->args[0], "password", password, "role",
+	                   role ? role : "viewer");
+	add_rights(cli, params);
+	return cli_change(cli, "user.create", params, done);
 }
 
 static int user_update(struct cli *cli)
@@ -67,6 +101,7 @@ static int user_update(struct cli *cli)
 
 	if (role)
 		json_object_set_new(params, "role", json_string(role));
+	add_rights(cli, params);
 	if (cli_option(cli, "disable", 0) || cli_option(cli, "enable", 0))
 		json_object_set_new(params, "disabled",
 		                    json_boolean(cli_option(cli, "disable", 0) != NULL));
@@ -107,10 +142,11 @@ static int user_password(struct cli *cli)
 
 const struct command user_commands[] = {
 	{ "user list", "", "All users.", NULL, user_list, 0, 0 },
-	{ "user create", "NAME", "Makes a user with a random first password.", user_options,
-	  user_create, 1, 1 },
-	{ "user update", "NAME", "Role, password, may log in or not.", user_options, user_update, 1,
-	  1 },
+	{ "user create", "NAME",
+	  "Makes a user with a random password, for a person or with --integration a program.",
+	  user_options, user_create, 1, 1 },
+	{ "user update", "NAME", "Role, password, MQTT topics, may log in or not.", user_options,
+	  user_update, 1, 1 },
 	{ "user reset", "NAME", "Gives a user a new one-time password.", NULL, user_reset, 1, 1 },
 	{ "user remove", "NAME", "Removes a user; the last admin stays.", NULL, user_remove, 1, 1 },
 	{ "user password", "", "Changes one's own password.", NULL, user_password, 0, 0 },

@@ -101,8 +101,12 @@ export interface DeviceDetail {
   quarantine: Quarantined[];
   /** estimated clock of the device minus ours in ms, absent: not known */
   clock_offset?: number;
-  /** a password is set */
+  /** it has a credential */
   credential?: boolean;
+  /** kind of the accepted credential */
+  credential_kind?: "none" | "password" | "certificate" | "psk";
+  /** kind of the credential that is accepted beside it */
+  next_credential?: "none" | "password" | "certificate" | "psk";
 }
 
 export interface Change {
@@ -124,6 +128,12 @@ export interface User {
   must_change?: boolean;
   /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
   created: number;
+  /** a program, not a person */
+  integration?: boolean;
+  /** MQTT topic filters it may publish to; absent: as its role may */
+  publish?: string[];
+  /** MQTT topic filters it may read; absent: as its role may */
+  subscribe?: string[];
 }
 
 /** viewer < operator < admin */
@@ -196,8 +206,12 @@ export interface Methods {
       site?: string;
       /** replaces all tags; 255 bytes in all */
       tags?: string[];
-      /** credential of the device; empty removes it */
+      /** credential of the device: a password; empty removes the credential */
       password?: string;
+      /** credential of the device: a certificate as PEM, or its sha256 fingerprint in hex; empty removes the credential */
+      certificate?: string;
+      /** credential of the device: a pre-shared key of 16 to 64 bytes in hex; empty removes the credential */
+      psk?: string;
       /** check only */
       dry_run?: boolean;
     };
@@ -264,8 +278,16 @@ export interface Methods {
       site?: string;
       /** replaces all tags; 255 bytes in all */
       tags?: string[];
-      /** credential of the device; empty removes it */
+      /** credential of the device: a password; empty removes the credential */
       password?: string;
+      /** credential of the device: a certificate as PEM, or its sha256 fingerprint in hex; empty removes the credential */
+      certificate?: string;
+      /** credential of the device: a pre-shared key of 16 to 64 bytes in hex; empty removes the credential */
+      psk?: string;
+      /** the credential given is accepted beside the present one until it is promoted */
+      next?: boolean;
+      /** the next credential becomes the only one */
+      promote?: boolean;
       /** suspend or let in again */
       state?: "active" | "suspended";
       /** refuse if the device changed since this revision */
@@ -414,9 +436,15 @@ export interface Methods {
     params: {
       /** [a-z0-9._-] */
       name: string;
-      /** first password, to be changed */
+      /** first password, to be changed by a person */
       password: string;
       role: Role;
+      /** a program, not a person: its password need not be changed */
+      integration?: boolean;
+      /** MQTT topic filters it may publish to, 1,024 bytes in all; absent: as its role may */
+      publish?: string[];
+      /** MQTT topic filters it may read, 1,024 bytes in all; absent: as its role may */
+      subscribe?: string[];
     };
     result: Record<string, never>;
   };
@@ -446,13 +474,19 @@ export interface Methods {
     };
     result: Record<string, never>;
   };
-  /** Role, password, disabled. Role: admin. */
+  /** Role, password, disabled, what it may do over MQTT. Takes effect on open sessions too. Role: admin. */
   "user.update": {
     params: {
       name: string;
       role?: Role;
       password?: string;
       disabled?: boolean;
+      /** becomes a program: its password need not be changed */
+      integration?: true;
+      /** MQTT topic filters it may publish to; null: as its role may */
+      publish?: unknown[] | null;
+      /** MQTT topic filters it may read; null: as its role may */
+      subscribe?: unknown[] | null;
     };
     result: Record<string, never>;
   };

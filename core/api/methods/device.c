@@ -216,12 +216,39 @@ static int edit_take(struct call *c, struct edit *e)
 		.model = call_str(c, "model"),
 		.site = call_str(c, "site"),
 		.password = call_str(c, "password"),
+		.certificate = call_str(c, "certificate"),
+		.psk = call_str(c, "psk"),
+		.as_next = call_bool(c, "next"),
+		.promote = call_bool(c, "promote"),
 		.admin = -1,
 		.if_rev = (uint64_t)call_int(c, "if_rev", -1),
 		.who = c->who.subject,
 		.dry_run = call_bool(c, "dry_run"),
 	};
+	if (!!e->change.password.p + !!e->change.certificate.p + !!e->change.psk.p +
+	            e->change.promote >
+	    1)
+		return call_refuse(c, RPC_INVALID_PARAMS, "/password",
+		                   "one of password, certificate, psk and promote");
 	return tags_take(c, e->tags, sizeof(e->tags), &e->change.tags);
+}
+
+/* What is wrong with a credential. 0: something else is. */
+static int credential_refusal(struct call *c, const struct edit *e, int r)
+{
+	const char *field = e->change.certificate.p ? "/certificate" : "/psk";
+
+	if (r == SB_E_MALFORMED && e->change.certificate.p)
+		return call_refuse(c, RPC_INVALID_PARAMS, field,
+		                   "a certificate as PEM, or its sha256 fingerprint in hex");
+	if (r == SB_E_MALFORMED)
+		return call_refuse_with(c, RPC_INVALID_PARAMS, field, "16 to 64 bytes", "hex");
+	if (r == SB_E_EXISTS && e->change.certificate.p)
+		return call_refuse(c, RPC_EXISTS, field, "another device has this certificate");
+	if (r == SB_E_NOT_FOUND && e->change.promote)
+		return call_refuse(c, RPC_NOT_FOUND, "/promote",
+		                   "there is no next credential: set one with next");
+	return 0;
 }
 
 typedef int (*change_fn)(struct registry *reg, struct sb_str id, const struct device_change *change,
@@ -236,7 +263,9 @@ static int change_run(struct call *c, struct sb_str id, const struct edit *e, ch
 		wait_expect(&wait);
 		r = wait_for(&wait);
 	}
-	r = call_fault(c, r, "/id");
+	int refused = credential_refusal(c, e, r);
+
+	r = refused ? refused : call_fault(c, r, "/id");
 	if (r == 0)
 		change_give(c, id);
 	return r;

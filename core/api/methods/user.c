@@ -1,5 +1,6 @@
 /* user.*, token.*: people, and tokens for programs. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <signalbox/services.h>
@@ -16,6 +17,7 @@
 #define LOG_MODULE "user"
 #include "base/log.h"
 
+#define LIST_BYTES     1025 /* of topic filters, with the end */
 #define SESSION_TTL_NS (12 * 3600 * NS_PER_S)
 
 static int role_of(const struct call *c, int fallback)
@@ -42,48 +44,101 @@ int user_list_call(struct call *c)
 	return 0;
 }
 
-int user_create_call(struct call *c)
+/* A list of filters as lines, in text; *by_role: it is null. */
+static int filters_take(struct call *c, const char *key, struct sb_str *lines, bool *by_role,
+                        char text[static LIST_BYTES])
 {
-	int r = users_create(c->api->config.users, call_str(c, "name"), call_str(c, "password"),
-	                     role_of(c, SB_ROLE_VIEWER), c->who.subject);
+	const json_t *list = json_object_get(c->params, key);
+	char field[16];
+	size_t n = 0;
 
+	*by_role = json_is_null(list);
+	if (!json_is_array(list))
+		return 0;
+	snprintf(field, sizeof(field), "/%s", key);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *filter = json_array_get(list, i);
+		size_t len = json_string_length(filter);
+		if (memchr(json_string_value(filter), '\n', len))
+			return call_refuse(c, RPC_INVALID_PARAMS, field, "no control characters");
+		if (n + len + 1 >= LIST_BYTES)
+			return call_refuse_with(c, RPC_TOO_LARGE, field, "1,024 bytes in all",
+			                        NULL);
+		if (i)
+			text[n++] = '\n';
+		memcpy(text + n, json_string_value(filter), len);
+		n += len;
+	}
+	*lines = sb_str_of(text, n);
+	return 0;
+}
+
+struct wish {
+	struct user_change change;
+	char publish[LIST_BYTES], subscribe[LIST_BYTES];
+};
+
+static int wish_take(struct call *c, struct wish *wish)
+{
+	struct user_change *change = &wish->change;
+	int r;
+
+	change->password = call_str(c, "password");
+	change->integration = call_bool(c, "integration");
+	r = filters_take(c, "publish", &change->publish, &change->publish_by_role, wish->publish);
+	if (r == 0)
+		r = filters_take(c, "subscribe", &change->subscribe, &change->subscribe_by_role,
+		                 wish->subscribe);
+	return r;
+}
+
+static int wish_refusal(struct call *c, int r)
+{
 	if (r == SB_E_NAME)
 		return call_refuse_with(c, RPC_INVALID_PARAMS, "/name", "64 bytes",
 		                        "letters a-z, digits, . _ -");
 	if (r == SB_E_RANGE)
 		return call_refuse_with(c, RPC_INVALID_PARAMS, "/password", "10 to 256 bytes",
 		                        NULL);
-	return r < 0 ? call_fault(c, r, "/name") : nothing(c);
-}
-
-static int change_refusal(struct call *c, int r)
-{
+	if (r == SB_E_MALFORMED)
+		return call_refuse(
+			c, RPC_INVALID_PARAMS,
+			json_object_get(c->params, "publish") ? "/publish" : "/subscribe",
+			"topic filters: + and # stand alone in their level, # is the last");
 	if (r == -EPERM)
 		return call_refuse(c, RPC_FORBIDDEN, "/name", "the last admin stays");
-	if (r == SB_E_RANGE)
-		return call_refuse_with(c, RPC_INVALID_PARAMS, "/password", "10 to 256 bytes",
-		                        NULL);
 	return call_fault(c, r, "/name");
+}
+
+int user_create_call(struct call *c)
+{
+	struct wish wish = { .change = { .role = role_of(c, SB_ROLE_VIEWER), .disabled = -1 } };
+	int r = wish_take(c, &wish);
+
+	if (r)
+		return r;
+	r = users_add(c->api->config.users, call_str(c, "name"), &wish.change, c->who.subject);
+	return r < 0 ? wish_refusal(c, r) : nothing(c);
 }
 
 int user_update_call(struct call *c)
 {
 	const json_t *disabled = json_object_get(c->params, "disabled");
-	struct user_change change = {
-		.password = call_str(c, "password"),
-		.role = role_of(c, -1),
-		.disabled = disabled ? json_is_true(disabled) : -1,
-	};
-	int r = users_change(c->api->config.users, call_str(c, "name"), &change, c->who.subject);
+	struct wish wish = { .change = { .role = role_of(c, -1),
+		                         .disabled = disabled ? json_is_true(disabled) : -1 } };
+	int r = wish_take(c, &wish);
 
-	return r < 0 ? change_refusal(c, r) : nothing(c);
+	if (r)
+		return r;
+	r = users_change(c->api->config.users, call_str(c, "name"), &wish.change, c->who.subject);
+	return r < 0 ? wish_refusal(c, r) : nothing(c);
 }
 
 int user_remove_call(struct call *c)
 {
 	int r = users_remove(c->api->config.users, call_str(c, "name"), c->who.subject);
 
-	return r < 0 ? change_refusal(c, r) : nothing(c);
+	return r < 0 ? wish_refusal(c, r) : nothing(c);
 }
 
 static int token_give(struct call *c, struct token_claims *who, int64_t ttl_ns)
@@ -120,7 +175,7 @@ int user_password_call(struct call *c)
 	int r = users_change(users, name, &change, c->who.subject);
 
 	if (r < 0)
-		return change_refusal(c, r);
+		return wish_refusal(c, r);
 	c->who.role = role;
 	c->who.must_change = false;
 	c->renewed = true;
