@@ -19,14 +19,17 @@
 #include "base/own.h"
 #include "base/reserve.h"
 #include "base/stream.h"
+#include "config.h"
 #include "host/docs.h"
 #include "host/host.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
 #include "journal/owners.h"
+#include "live.h"
 #include "reference.h"
 #include "registry/registry.h"
 #include "registry/users.h"
+#include "reload.h"
 #include "room.h"
 #include "run.h"
 #include "series/catalog.h"
@@ -39,35 +42,6 @@
 #define PLUGINS_DROP      (1ull << 30)
 #define SPARE_DESCRIPTORS 1024 /* files, WebSocket clients, plugins */
 #define RESERVED_FILES    256  /* of these, never for devices */
-
-static bool is_loopback(const char *address)
-{
-	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
-	       strncmp(address, "localhost:", 10) == 0;
-}
-
-static int listen_check(const struct settings *s)
-{
-	if (is_loopback(s->http_listen) || *s->tls_cert || s->http_insecure)
-		return 0;
-	log_error(0,
-	          "http.listen = %s is open to other machines without TLS: set tls.certificate and "
-	          "tls.key, or http.insecure = yes behind a proxy",
-	          s->http_listen);
-	return -EINVAL;
-}
-
-static int conf_read(struct app *app, const struct args *args)
-{
-	int r = conf_new(&app->conf);
-	if (r == 0 && args->config)
-		r = conf_load(app->conf, args->config);
-	for (size_t i = 0; r == 0 && i < args->n_sets; i++)
-		r = conf_set(app->conf, args->sets[i]);
-	if (r == 0)
-		r = settings_fill(&app->settings, app->conf);
-	return r < 0 ? r : listen_check(&app->settings);
-}
 
 /* Where things lie when the program runs from its build directory, else where they were installed.
  */
@@ -121,7 +95,7 @@ static int data_open(struct app *app, const char *data)
 }
 
 /* Descriptor tables of libraries follow the limit, so it is set to what the configuration needs. */
-static void descriptors_limit(const struct settings *s)
+void app_limit_descriptors(const struct settings *s)
 {
 	struct rlimit limit;
 	rlim_t need = (rlim_t)(s->io_max_connections + s->http_max_clients) + SPARE_DESCRIPTORS;
@@ -237,19 +211,15 @@ static int registry_new_all(struct app *app)
 					 .ud = app,
 				 });
 	if (r == 0)
-		r = ingest_new(&app->ingest,
-		               &(struct ingest_config){
-				       .host = app->host,
-				       .journal = app->journal,
-				       .owners = app->owners,
-				       .registry = app->registry,
-				       .catalog = app->catalog,
-				       .max_series_per_device = (uint32_t)s->ingest_max_series,
-				       .max_payload_bytes = (uint32_t)s->ingest_max_payload,
-				       .max_messages_per_second = (double)s->ingest_rate,
-				       .burst_messages = (uint32_t)s->ingest_burst,
-				       .ring_bytes = 4 << 20,
-			       });
+		r = ingest_new(&app->ingest, &(struct ingest_config){
+						     .host = app->host,
+						     .journal = app->journal,
+						     .owners = app->owners,
+						     .registry = app->registry,
+						     .catalog = app->catalog,
+						     .limits = live_limits(s),
+						     .ring_bytes = 4 << 20,
+					     });
 	return r;
 }
 
@@ -276,7 +246,7 @@ static int host_new_all(struct app *app)
 	                                                  RESERVED_FILES,
 	                                  .origins = s->http_origins },
 			     .tls = app->tls,
-			     .http_open = !is_loopback(s->http_listen) || s->http_insecure,
+			     .http_open = !config_is_loopback(s->http_listen) || s->http_insecure,
 			     .allow_file = *s->plugins_allow ? s->plugins_allow : NULL,
 		     });
 	if (r == 0)
@@ -295,6 +265,7 @@ static int api_new_all(struct app *app)
 					  .tls_cert = *s->tls_cert ? s->tls_cert : NULL,
 					  .tls_key = *s->tls_key ? s->tls_key : NULL,
 					  .origins = s->http_origins,
+					  .tls = app->tls,
 					  .max_clients = (uint32_t)s->http_max_clients,
 					  .provisioning = s->provisioning,
 					  .host = app->host,
@@ -305,6 +276,8 @@ static int api_new_all(struct app *app)
 					  .registry = app->registry,
 					  .users = app->users,
 					  .ingest = app->ingest,
+					  .platform = &reload_platform,
+					  .platform_ud = app->reload,
 				  });
 }
 
@@ -341,13 +314,13 @@ int app_init(struct app *app, const struct args *args)
 	log_init(LOG_LEVEL_INFO);
 	(void)mallopt(M_ARENA_MAX,
 	              2); /* many threads, little memory: sixteen arenas would sit idle */
-	r = conf_read(app, args);
+	r = config_read(args, &app->conf, &app->settings);
 	if (r < 0)
 		return r;
 	if (args->check || args->explain)
 		return answer(app, args);
 	log_init((enum log_level)app->settings.log_level);
-	descriptors_limit(&app->settings);
+	app_limit_descriptors(&app->settings);
 	r = run_block_signals();
 	if (r == 0)
 		r = data_open(app, args->data);
@@ -362,6 +335,8 @@ int app_init(struct app *app, const struct args *args)
 	if (r == 0)
 		r = registry_new_all(app);
 	if (r == 0)
+		r = reload_new(&app->reload, app, args);
+	if (r == 0)
 		r = api_new_all(app);
 	return r;
 }
@@ -369,6 +344,7 @@ int app_init(struct app *app, const struct args *args)
 void app_fini(struct app *app)
 {
 	api_free(app->api);
+	reload_free(app->reload);
 	if (app->journal)
 		journal_stop(app->journal); /* or it would recycle what owners let go */
 	owners_free(app->owners);
@@ -384,6 +360,7 @@ void app_fini(struct app *app)
 	tls_free(app->tls);
 	loop_free(app->loop);
 	conf_free(app->conf);
+	live_fini(app);
 	settings_fini(&app->settings);
 	free(app->plugin_dir);
 	free(app->console_dir);

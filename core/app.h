@@ -15,6 +15,7 @@ struct journal;
 struct loop;
 struct owners;
 struct registry;
+struct reload;
 struct reserve;
 struct series_db;
 struct tls;
@@ -39,6 +40,8 @@ struct app {
 	struct series_db *series;
 	struct ingest *ingest;
 	struct api *api;
+	struct reload *reload;
+	struct live_retired *retired; /* texts that threads may still read; live.c */
 	char first_password[33];
 	bool is_loaded; /* all that is stored was read, so that saving cannot overwrite it */
 };
@@ -50,3 +53,5 @@ struct app {
 int app_init(struct app *app, const struct args *args);
 int app_run(struct app *app); /* until SIGTERM or SIGINT */
 void app_fini(struct app *app);
+/* As many descriptors as the limits of the configuration need, if the system gives them. */
+void app_limit_descriptors(const struct settings *s);

@@ -11,10 +11,10 @@
 #include "api/api.h"
 #include "app.h"
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/own.h"
+#include "config.h"
 #include "host/docs.h"
 #include "host/host.h"
 #include "ingest/ingest.h"
@@ -24,6 +24,7 @@
 #include "notify.h"
 #include "registry/registry.h"
 #include "registry/users.h"
+#include "reload.h"
 #include "series/catalog.h"
 #include "series/series.h"
 
@@ -126,50 +127,15 @@ static int storage_start(struct app *app)
 	return r;
 }
 
-/* Store plugins get their place in the data directory; nobody has to write that down. */
-static int conf_place_stores(struct app *app)
-{
-	static const struct {
-		const char *key, *below;
-	} places[] = { { "docs.dir", "" }, { "store.dir", "/series" } };
-
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		_own_(freep) char *text = NULL;
-		if (asprintf(&text, "%s=%s%s", places[i].key, app->data, places[i].below) < 0)
-			return -ENOMEM;
-		int r = conf_set(app->conf, text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* A section that is nobody's is a typing error: what it says would silently not hold. */
-static int conf_check_sections(struct app *app)
-{
-	const char *name;
-	int r = 0;
-
-	for (size_t i = 0; (name = conf_section(app->conf, i)); i++) {
-		const struct conf_entry *first = conf_entry(app->conf, name, 0);
-		if (settings_has_section(name) || host_has_section(app->host, name))
-			continue;
-		log_error(0, "%s: no part of the platform and no loaded plugin has a section [%s]",
-		          first ? first->origin : "configuration", name);
-		r = -EINVAL;
-	}
-	return r;
-}
-
 int run_check(struct app *app)
 {
-	int r = conf_place_stores(app);
+	int r = config_place_stores(app->conf, app->data);
 
 	if (r == 0)
 		r = host_load(app->host);
 	if (r < 0)
 		return r;
-	r = conf_check_sections(app);
+	r = config_check_sections(app->conf, app->host);
 	int faulty = host_check(app->host, app->conf);
 
 	return r < 0 ? r : faulty;
@@ -194,12 +160,12 @@ static int start(struct app *app)
 {
 	char http[128];
 	char others[512] = "";
-	int r = conf_place_stores(app);
+	int r = config_place_stores(app->conf, app->data);
 
 	if (r == 0)
 		r = host_load(app->host);
 	if (r == 0)
-		r = conf_check_sections(app);
+		r = config_check_sections(app->conf, app->host);
 	if (r == 0)
 		r = host_configure(app->host, app->conf);
 	if (r == 0)
@@ -235,8 +201,7 @@ static void on_signal(struct watch *w, uint32_t events)
 			log_info("%s: finishing what is under way", strsignal((int)info.ssi_signo));
 			loop_stop(service->app->loop);
 		} else if (info.ssi_signo == SIGHUP) {
-			log_warn(0,
-			         "SIGHUP: a changed configuration takes effect at the next start");
+			reload_signalled(service->app->reload);
 		}
 	}
 }
@@ -264,6 +229,7 @@ static int serve(struct app *app)
 	if (r < 0)
 		return r;
 	loop_timer(app->loop, &service.tick, NS_PER_S, NS_PER_S);
+	reload_open(app->reload);
 	r = loop_run(app->loop);
 	timer_end(&service.tick);
 	(void)loop_watch(app->loop, &service.signals, 0);

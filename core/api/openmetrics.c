@@ -73,6 +73,17 @@ static void add_api(struct metrics *m, struct api *api)
 	      "when the platform started");
 }
 
+static void add_config(struct metrics *m, const struct api *api)
+{
+	struct api_config_state s = { 0 };
+
+	api->config.platform->config_state(api->config.platform_ud, &s);
+	count(m, "config_reloads", s.reloads, "times another configuration was put in force");
+	count(m, "config_reload_failures", s.failures, "times it was refused");
+	gauge(m, "config_refused", s.error[0] != '\0', "1: the last one was refused");
+	gauge(m, "config_waiting", s.waiting[0] != '\0', "1: keys wait for the next start");
+}
+
 static void add_journal(struct metrics *m, const struct api *api)
 {
 	struct journal_stats s;
@@ -171,6 +182,7 @@ static struct metrics metrics_collect(struct api *api)
 	struct metrics m = { 0 };
 
 	add_api(&m, api);
+	add_config(&m, api);
 	add_journal(&m, api);
 	add_series(&m, api);
 	add_ingest(&m, api);

@@ -41,6 +41,9 @@ static int on_lws_http(struct lws *wsi, enum lws_callback_reasons reason, void *
 	struct api *api = lws_context_user(lws_get_context(wsi));
 
 	switch ((int)reason) {
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+		api->ssl_ctx = user;
+		return 0;
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
 		if (api->context)
 			mailbox_run(&api->mailbox);

@@ -46,6 +46,7 @@ struct api {
 	struct rpc *rpc;
 	struct live *live;
 	struct lws_context *context;
+	void *ssl_ctx; /* libwebsockets' own */
 	pthread_t thread;
 	bool threaded;
 	struct mailbox mailbox; /* any thread posts */

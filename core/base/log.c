@@ -40,6 +40,18 @@ static struct {
 	struct line lines[LINES];
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT, .least = LOG_LEVEL_INFO };
 
+/* Of this thread: who hears its lines besides the target. */
+static _Thread_local struct {
+	log_listen_fn fn;
+	void *ud;
+} listener;
+
+void log_listen(log_listen_fn fn, void *ud)
+{
+	listener.fn = fn;
+	listener.ud = ud;
+}
+
 static void open_target(void)
 {
 	log_target_open(&state.target);
@@ -135,7 +147,9 @@ int log_line(enum log_level level, const char *module, int r, const char *format
 	va_list args;
 	int n = 0;
 
-	if (!log_wanted(level))
+	bool heard = listener.fn && level >= LOG_LEVEL_WARN;
+
+	if (!log_wanted(level) && !heard)
 		return r;
 	va_start(args, format);
 	n = vsnprintf(raw, sizeof(raw), format, args);
@@ -144,6 +158,10 @@ int log_line(enum log_level level, const char *module, int r, const char *format
 	if (r < 0 && n < (int)sizeof(raw) - 1)
 		n += snprintf(raw + n, sizeof(raw) - (size_t)n, ": %s", sb_strerror(r));
 	n = MIN(n, (int)sizeof(raw) - 1);
+	if (heard)
+		listener.fn(listener.ud, level, raw);
+	if (!log_wanted(level))
+		return r;
 	quoted_n = quote(quoted, sizeof(quoted), sb_str_of(raw, (size_t)n));
 	text_show(text, sizeof(text), sb_str_of(quoted, quoted_n));
 	pthread_once(&state.once, open_target);

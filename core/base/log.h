@@ -23,6 +23,12 @@ bool log_wanted(enum log_level level);
 int log_line(enum log_level level, const char *module, int r, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Lines of the calling thread from WARN up are also handed to fn, whatever the level in force,
+ * until log_listen(NULL, NULL): what a person who asked is told. Inside fn nothing may be logged.
+ */
+typedef void (*log_listen_fn)(void *ud, enum log_level level, const char *text);
+void log_listen(log_listen_fn fn, void *ud);
+
 #define log_error(r, ...) log_line(LOG_LEVEL_ERROR, LOG_MODULE, r, __VA_ARGS__)
 #define log_warn(r, ...)  log_line(LOG_LEVEL_WARN, LOG_MODULE, r, __VA_ARGS__)
 #define log_info(...)     ((void)log_line(LOG_LEVEL_INFO, LOG_MODULE, 0, __VA_ARGS__))

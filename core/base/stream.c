@@ -134,6 +134,11 @@ int streams_new(struct streams **out, struct loop *loop, const struct streams_li
 	return 0;
 }
 
+void streams_set_origins(struct streams *s, const char *origins)
+{
+	s->limits.origins = origins;
+}
+
 struct streams *streams_free(struct streams *s)
 {
 	if (!s)

@@ -4,6 +4,7 @@
  * handles (sb_conn). All calls from the loop's thread. An idle plaintext connection costs at most
  * 256 bytes here. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <signalbox/services.h>
@@ -31,6 +32,7 @@ struct streams_stats {
 };
 
 int streams_new(struct streams **out, struct loop *loop, const struct streams_limits *limits);
+void streams_set_origins(struct streams *s, const char *origins); /* limits.origins from now on */
 struct streams *streams_free(struct streams *s); /* closes everything, callbacks included */
 /* As sb_stream.listen; tls may be NULL when spec->tls is 0. *id names the listener. With the
  * address "http" there is no socket: connections come by streams_adopt(). */
@@ -69,3 +71,9 @@ struct stream_parcel *stream_parcel_free(struct stream_parcel *parcel); /* hangs
 /* One server identity, TLS 1.2 and 1.3, shared by all loops. Makes the process ignore SIGPIPE. */
 int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_path);
 struct tls *tls_free(struct tls *tls);
+/* Handshakes from here on use the identity of fresh, which is freed; connections keep theirs. Any
+ * thread. */
+void tls_renew(struct tls *tls, struct tls *fresh);
+bool tls_is_same(struct tls *a, struct tls *b); /* the same certificate */
+/* Gives its certificate, chain and key to a context of another library (SSL_CTX). */
+int tls_lend(struct tls *tls, void *ssl_ctx);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@
 #define LOG_MODULE "tls"
 
 struct tls {
+	pthread_mutex_t lock; /* handshakes begin on every loop's thread */
 	SSL_CTX *ctx;
 };
 
@@ -49,10 +51,11 @@ int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_pat
 	struct tls *tls = calloc(1, sizeof(*tls));
 	if (!tls)
 		return -ENOMEM;
+	pthread_mutex_init(&tls->lock, NULL);
 	ERR_clear_error();
 	tls->ctx = SSL_CTX_new(TLS_server_method());
 	if (!tls->ctx) {
-		free(tls);
+		tls_free(tls);
 		return -ENOMEM;
 	}
 	SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
@@ -79,14 +82,67 @@ struct tls *tls_free(struct tls *tls)
 	if (!tls)
 		return NULL;
 	SSL_CTX_free(tls->ctx);
+	pthread_mutex_destroy(&tls->lock);
 	free(tls);
 	return NULL;
+}
+
+void tls_renew(struct tls *tls, struct tls *fresh)
+{
+	pthread_mutex_lock(&tls->lock);
+	SSL_CTX *was = tls->ctx;
+	tls->ctx = fresh->ctx;
+	pthread_mutex_unlock(&tls->lock);
+	fresh->ctx = was;
+	tls_free(fresh);
+}
+
+static SSL_CTX *ctx_of(struct tls *tls)
+{
+	pthread_mutex_lock(&tls->lock);
+	SSL_CTX *ctx = tls->ctx;
+	SSL_CTX_up_ref(ctx);
+	pthread_mutex_unlock(&tls->lock);
+	return ctx;
+}
+
+bool tls_is_same(struct tls *a, struct tls *b)
+{
+	SSL_CTX *left = ctx_of(a);
+	SSL_CTX *right = ctx_of(b);
+	bool same = X509_cmp(SSL_CTX_get0_certificate(left), SSL_CTX_get0_certificate(right)) == 0;
+
+	SSL_CTX_free(left);
+	SSL_CTX_free(right);
+	return same;
+}
+
+int tls_lend(struct tls *tls, void *ssl_ctx)
+{
+	SSL_CTX *ctx = ctx_of(tls);
+	STACK_OF(X509) *chain = NULL;
+
+	ERR_clear_error();
+	SSL_CTX_get0_chain_certs(ctx, &chain);
+	int ok = SSL_CTX_use_cert_and_key(ssl_ctx, SSL_CTX_get0_certificate(ctx),
+	                                  SSL_CTX_get0_privatekey(ctx), chain, 1);
+	SSL_CTX_free(ctx);
+	return ok == 1 ? 0 : fault("cannot use", "the renewed certificate");
+}
+
+/* Connections hold the context they began with. */
+static SSL *ssl_new(struct tls *tls)
+{
+	pthread_mutex_lock(&tls->lock);
+	SSL *ssl = SSL_new(tls->ctx);
+	pthread_mutex_unlock(&tls->lock);
+	return ssl;
 }
 
 int tls_accept(struct tls *tls, int fd, struct ssl_st **out)
 {
 	ERR_clear_error();
-	SSL *ssl = SSL_new(tls->ctx);
+	SSL *ssl = ssl_new(tls);
 	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
 		SSL_free(ssl);
 		return -ENOMEM;

@@ -294,6 +294,29 @@ bool host_options(const struct host *host, size_t index, const char **section, c
 	return true;
 }
 
+void host_set_origins(struct host *host, const char *origins)
+{
+	host->config.streams.origins = origins;
+	for (uint32_t i = 0; i < host->n_workers; i++)
+		worker_set_origins(host->workers[i], origins);
+	for (size_t i = 0; i < host->n_instances; i++)
+		if (host->instances[i]->own_thread)
+			worker_set_origins(host->instances[i]->worker, origins);
+}
+
+bool host_config(const struct host *host, size_t index, const char **name, const char **json)
+{
+	for (size_t i = 0; i < host->n_instances; i++) {
+		const struct instance *in = host->instances[i];
+		if (instance_state(in) == INSTANCE_REMOVED || index-- > 0)
+			continue;
+		*name = in->name;
+		*json = in->config_text ? in->config_text : "{}";
+		return true;
+	}
+	return false;
+}
+
 bool host_has_section(const struct host *host, const char *section)
 {
 	return populate_product(host, section) != NULL;

@@ -61,6 +61,11 @@ int host_check(const struct host *host, const struct conf *conf);
 /* Section, summary and options (NULL: none) of the index-th plugin; false after the last. */
 bool host_options(const struct host *host, size_t index, const char **section, const char **summary,
                   const struct schema **schema);
+/* Name and configuration in force (JSON, secrets masked; until it is changed) of the index-th
+ * instance; false after the last. */
+bool host_config(const struct host *host, size_t index, const char **name, const char **json);
+/* config.streams.origins from soon on; the text lives as long as the host. Main thread. */
+void host_set_origins(struct host *host, const char *origins);
 /* Does this section of the configuration belong to a loaded plugin? */
 bool host_has_section(const struct host *host, const char *section);
 

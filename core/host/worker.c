@@ -118,6 +118,34 @@ struct streams *worker_streams(struct worker *w)
 	return w->streams;
 }
 
+struct origins_turn {
+	struct worker *worker;
+	const char *origins;
+};
+
+static void take_origins(void *ud)
+{
+	struct origins_turn turn = *(struct origins_turn *)ud;
+	free(ud);
+	turn.worker->limits.origins = turn.origins;
+	if (turn.worker->streams)
+		streams_set_origins(turn.worker->streams, turn.origins);
+}
+
+void worker_set_origins(struct worker *w, const char *origins)
+{
+	struct origins_turn *turn = malloc(sizeof(*turn));
+	int r = turn ? 0 : -ENOMEM;
+	if (turn) {
+		*turn = (struct origins_turn){ w, origins };
+		r = loop_post(w->loop, take_origins, turn);
+	}
+	if (r == 0)
+		return;
+	free(turn);
+	log_warn(MIN(r, 0), "http.origins stays as it was on thread %s", w->name);
+}
+
 void worker_stats(struct worker *w, struct streams_stats *out)
 {
 	pthread_mutex_lock(&w->lock);

@@ -37,6 +37,8 @@ int worker_start(struct worker *w); /* 0 if it runs already */
 void worker_stop(struct worker *w); /* joins */
 /* [its thread] NULL without memory. */
 struct streams *worker_streams(struct worker *w);
+/* Main thread: limits.origins from soon on; the text lives as long as the worker. */
+void worker_set_origins(struct worker *w, const char *origins);
 /* [its thread] free() this at the end of the turn: a loop may still hold it until then. */
 void worker_bury(struct worker *w, struct worker_remains *remains);
 /* Any thread. */

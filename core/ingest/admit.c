@@ -46,7 +46,7 @@ void admit_refuse_series(struct ingest *ingest, struct device *dev, struct sb_st
 	text_show(shown, sizeof(shown), name);
 	if (r == SB_E_QUOTA)
 		snprintf(reason, sizeof(reason), "series %s: limit of %u series per device reached",
-		         shown, ingest->config.max_series_per_device);
+		         shown, state_limit(&ingest->limits.series));
 	else
 		snprintf(reason, sizeof(reason), "series %s: %s", shown, sb_strerror(r));
 	registry_fate(ingest->config.registry, dev, FATE_refused, 1, reason);
@@ -64,18 +64,21 @@ int admit_state(struct producer *p, struct device *dev)
 	return SB_E_SUSPENDED;
 }
 
+static double rate_of(const struct ingest *ingest)
+{
+	return atomic_load_explicit(&ingest->limits.rate, memory_order_relaxed);
+}
+
 /* Fills the bucket for the time passed since. Under the device's hot lock. */
 static void refill(const struct producer *p, struct device *dev)
 {
-	const struct ingest_config *config = &p->ingest->config;
-	double burst = MAX((double)config->burst_messages, 1.0);
+	double burst = MAX((double)state_limit(&p->ingest->limits.burst), 1.0);
 	int64_t now = loop_now(p->loop);
 	int64_t passed = now - dev->hot.tokens_at_ns;
 	if (!dev->hot.tokens_at_ns)
 		dev->hot.tokens = burst;
 	else if (passed > 0)
-		dev->hot.tokens += (double)passed * config->max_messages_per_second /
-		                   (double)NS_PER_S;
+		dev->hot.tokens += (double)passed * rate_of(p->ingest) / (double)NS_PER_S;
 	if (passed > 0 || !dev->hot.tokens_at_ns)
 		dev->hot.tokens_at_ns = now;
 	dev->hot.tokens = MIN(dev->hot.tokens, burst);
@@ -83,7 +86,7 @@ static void refill(const struct producer *p, struct device *dev)
 
 int64_t admit_rate(struct producer *p, struct device *dev)
 {
-	double rate = p->ingest->config.max_messages_per_second;
+	double rate = rate_of(p->ingest);
 	if (rate <= 0)
 		return 0;
 	pthread_mutex_lock(&dev->hot.lock);
@@ -102,7 +105,7 @@ int64_t admit_rate(struct producer *p, struct device *dev)
 
 void admit_spend(struct producer *p, struct device *dev)
 {
-	if (p->ingest->config.max_messages_per_second <= 0)
+	if (rate_of(p->ingest) <= 0)
 		return;
 	pthread_mutex_lock(&dev->hot.lock);
 	refill(p, dev);

@@ -205,7 +205,7 @@ static int32_t resolve(struct sb_host *handle, const struct sb_series_key *key, 
 	if (!dev)
 		return SB_E_STALE;
 	int r = series_set_resolve(dev->series, key->name, key->unit, true,
-	                           ingest->config.max_series_per_device, &series);
+	                           state_limit(&ingest->limits.series), &series);
 	if (r < 0) {
 		admit_refuse_series(ingest, dev, key->name, r);
 		return r;

@@ -58,12 +58,21 @@ static int serve(struct ingest *ingest)
 	return r;
 }
 
+void ingest_limit(struct ingest *ingest, const struct ingest_limits *limits)
+{
+	ingest->limits.series = limits->max_series_per_device;
+	ingest->limits.payload_bytes = limits->max_payload_bytes;
+	ingest->limits.burst = limits->burst_messages;
+	ingest->limits.rate = limits->max_messages_per_second;
+}
+
 int ingest_new(struct ingest **out, const struct ingest_config *config)
 {
 	struct ingest *ingest = calloc(1, sizeof(*ingest));
 	if (!ingest)
 		return -ENOMEM;
 	ingest->config = *config;
+	ingest_limit(ingest, &config->limits);
 	pthread_mutex_init(&ingest->lock, NULL);
 	int r = table_init(&ingest->devices, sizeof(struct state_device));
 	if (r == 0)

@@ -17,15 +17,19 @@ struct ingest_config {
 	struct owners *owners; /* of records that are not rows; NULL: "sb.journal/1" is not there */
 	struct registry *registry;
 	struct catalog *catalog;
-	uint32_t max_series_per_device; /* 2,048 */
-	uint32_t max_payload_bytes;     /* 256 KiB */
-	double max_messages_per_second; /* per device; 0: no limit */
-	uint32_t burst_messages;
+	struct ingest_limits {
+		uint32_t max_series_per_device; /* 2,048 */
+		uint32_t max_payload_bytes;     /* 256 KiB */
+		double max_messages_per_second; /* per device; 0: no limit */
+		uint32_t burst_messages;
+	} limits;            /* of the start */
 	uint64_t ring_bytes; /* per instance, 4 MiB */
 };
 
 int ingest_new(struct ingest **out, const struct ingest_config *config); /* before host_load() */
 struct ingest *ingest_free(struct ingest *ingest);
+/* Other limits from here on; any thread. */
+void ingest_limit(struct ingest *ingest, const struct ingest_limits *limits);
 
 /* Once a second or so: instances whose records lie far behind are asked for a snapshot. */
 void ingest_look(struct ingest *ingest);

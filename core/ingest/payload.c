@@ -135,7 +135,7 @@ static int32_t too_long(struct producer *p, struct device *dev, size_t n, struct
 {
 	char text[128];
 	snprintf(text, sizeof(text), "payload of %zu bytes: limit is %u", n,
-	         p->ingest->config.max_payload_bytes);
+	         state_limit(&p->ingest->limits.payload_bytes));
 	admit_refuse(p->ingest, dev, 1, -EMSGSIZE, text);
 	state_count(&p->counters.refused, 1);
 	return fault(p, SB_E_RANGE, why, text);
@@ -193,7 +193,7 @@ static int32_t take(struct producer *p, struct device *dev, const struct sb_payl
 	int r = admit_state(p, dev);
 	if (r < 0)
 		return fault(p, r, why, sb_strerror(r));
-	if (in->payload.n > p->ingest->config.max_payload_bytes)
+	if (in->payload.n > state_limit(&p->ingest->limits.payload_bytes))
 		return too_long(p, dev, in->payload.n, why);
 	int64_t wait = admit_rate(p, dev);
 	if (wait > 0 || !producer_ready(p, 0)) {

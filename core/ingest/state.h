@@ -43,6 +43,11 @@ static inline void state_count(_Atomic uint64_t *counter, uint64_t n)
 	atomic_store_explicit(counter, old + n, memory_order_relaxed);
 }
 
+static inline uint32_t state_limit(const _Atomic uint32_t *limit)
+{
+	return atomic_load_explicit(limit, memory_order_relaxed);
+}
+
 struct state_device {              /* what ingest remembers of a device, under its hot lock */
 	int64_t stamped_ns;        /* newest time the host gave */
 	_Atomic int64_t reason_ns; /* a refusal was explained, monotonic; any thread */
@@ -116,6 +121,10 @@ struct producer {
 
 struct ingest {
 	struct ingest_config config;
+	struct { /* config.limits as they are now; any thread */
+		_Atomic uint32_t series, payload_bytes, burst;
+		_Atomic double rate;
+	} limits;
 	struct table devices;   /* struct state_device by number of the device */
 	struct table streams;   /* struct recent by number of the stream */
 	_Atomic uint32_t epoch; /* grows when records failed; any thread */

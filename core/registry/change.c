@@ -226,7 +226,7 @@ int registry_create(struct registry *reg, struct sb_str id, const struct device_
 		r = check(change);
 	if (r == 0)
 		r = credential_check(reg, NULL, change);
-	if (r == 0 && registry_count(reg) >= reg->config.max_devices)
+	if (r == 0 && registry_count(reg) >= registry_max_devices(reg))
 		r = SB_E_QUOTA;
 	if (r < 0 || change->dry_run)
 		return r;

@@ -232,7 +232,7 @@ static int make(struct registry *reg, struct sb_str id, enum device_admin admin,
 
 	if (find(reg, id))
 		return SB_E_EXISTS;
-	if (registry_count(reg) >= reg->config.max_devices || no / TABLE_CHUNK >= TABLE_CHUNKS)
+	if (registry_count(reg) >= registry_max_devices(reg) || no / TABLE_CHUNK >= TABLE_CHUNKS)
 		return SB_E_QUOTA;
 	r = device_new(&dev, no, id);
 	if (r < 0)
@@ -280,6 +280,17 @@ static void admit_expected(struct registry *reg, struct device *dev)
 	registry_changed(reg, dev, DEVICE_CHANGED_RECORD);
 }
 
+void registry_admit(struct registry *reg, enum provisioning how, uint32_t max_devices)
+{
+	__atomic_store_n(&reg->config.max_devices, max_devices, __ATOMIC_RELAXED);
+	__atomic_store_n(&reg->config.provisioning, how, __ATOMIC_RELAXED);
+}
+
+uint32_t registry_max_devices(const struct registry *reg)
+{
+	return __atomic_load_n(&reg->config.max_devices, __ATOMIC_RELAXED);
+}
+
 int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning how,
                      struct device **out)
 {
@@ -298,7 +309,9 @@ int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning h
 
 int registry_meet(struct registry *reg, struct sb_str id, struct device **out)
 {
-	return registry_meet_as(reg, id, reg->config.provisioning, out);
+	enum provisioning how = __atomic_load_n(&reg->config.provisioning, __ATOMIC_RELAXED);
+
+	return registry_meet_as(reg, id, how, out);
 }
 
 /* ---- live */

@@ -149,6 +149,10 @@ int registry_meet(struct registry *reg, struct sb_str id, struct device **out);
 int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning how,
                      struct device **out);
 uint32_t registry_count(const struct registry *reg);
+/* What the configuration says now about devices nobody registered, and how many there may be. Those
+ * that are there stay. */
+void registry_admit(struct registry *reg, enum provisioning how, uint32_t max_devices);
+uint32_t registry_max_devices(const struct registry *reg);
 /* In order of number, the first with no > *no; NULL after the last; retired ones included. */
 struct device *registry_next(const struct registry *reg, uint32_t *no);
 

@@ -250,6 +250,11 @@ static void on_auth(void *ud, sb_token token, int32_t r, const struct sb_princip
 			connack_refuse(c, REASON_BAD_LOGIN, "user name or password is wrong");
 		return;
 	}
+	/* The configuration may have changed while the registry looked. */
+	if (who->kind == SB_PRINCIPAL_ANONYMOUS && !c->srv->config.anonymous) {
+		connack_refuse(c, REASON_NOT_AUTHORIZED, "anonymous clients are not let in");
+		return;
+	}
 	req->who = *who;
 	connect_proceed(c);
 }

@@ -5,6 +5,7 @@
 #include <signalbox/plugin.h>
 
 #include "options.h"
+#include "reconfigure.h"
 #include "server.h"
 
 static const struct sb_core *core;
@@ -35,12 +36,17 @@ static int32_t configure(void *self, const struct sb_config *config)
 {
 	struct server *srv = self;
 
-	/* Limits are read everywhere on the server's own thread: a running one is not changed. */
-	if (srv->tick)
-		return SB_RESTART;
 	int r = options_read(config, &srv->config);
 	const char *why = r < 0 ? NULL : options_exposed(&srv->config);
 	return why ? core->fail(srv->host, -EACCES, sb_str_of(why, strlen(why))) : r;
+}
+
+static int32_t reconfigure(void *self, const struct sb_config *config)
+{
+	struct config next;
+	int r = options_read(config, &next);
+
+	return r < 0 ? r : reconfigure_take(self, &next);
 }
 
 static int32_t start(void *self)
@@ -95,7 +101,8 @@ static const struct sb_ops ops = { .size = sizeof(ops),
 	                           .drain = drain,
 	                           .stop = stop,
 	                           .destroy = destroy,
-	                           .ext = ext };
+	                           .ext = ext,
+	                           .reconfigure = reconfigure };
 
 static const char *const provides[] = { "sb.source/1", NULL };
 static const char *const needs[] = { "sb.loop/1",    "sb.stream/1",  "sb.payload/1",

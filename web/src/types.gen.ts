@@ -179,6 +179,40 @@ export interface Metric {
   value: number;
 }
 
+export interface ConfigLine {
+  /** "log", "modbus hall" */
+  section: string;
+  key: string;
+  /** as it would be written; secrets masked */
+  value: string;
+  /** file and line, "--set" or "default" */
+  origin: string;
+  /** what the file says instead, for the next start */
+  next_start?: string;
+}
+
+export interface ConfigChange {
+  /** "log.level"; the section alone where it is new or gone */
+  key: string;
+  from?: string;
+  to?: string;
+  /** file and line, "--set" or "default" */
+  origin: string;
+  /** in force at once; by a restart of its plugin instance (in a dry run also what may be live); instance made; instance ended; waits for the next start of the service */
+  effect: "live" | "instance" | "added" | "removed" | "restart";
+}
+
+export interface ConfigState {
+  reloads: number;
+  failures: number;
+  /** the last one, milliseconds since 1970 UTC */
+  at?: number;
+  /** why the last one was refused; the configuration before it is in force */
+  error?: string;
+  /** keys that wait for the next start */
+  waiting?: string;
+}
+
 /** Every method with its parameters and its result. */
 export interface Methods {
   /** Lets pending or expected devices take part. Role: operator. */
@@ -339,6 +373,13 @@ export interface Methods {
     };
     result: Record<string, never>;
   };
+  /** The configuration in force, and where each line of it comes from. Role: operator. */
+  "system.config": {
+    params: Record<string, never>;
+    result: {
+      lines: ConfigLine[];
+    };
+  };
   /** The platform: version, health, what it holds. Role: viewer. */
   "system.info": {
     params: Record<string, never>;
@@ -361,6 +402,7 @@ export interface Methods {
       ingest?: Record<string, unknown>;
       /** room on the disk, what is set aside of it, and what was dropped because of it */
       storage?: Record<string, unknown>;
+      config?: ConfigState;
     };
   };
   /** Every counter and gauge. Role: viewer. */
@@ -368,6 +410,20 @@ export interface Methods {
     params: Record<string, never>;
     result: {
       metrics: Metric[];
+    };
+  };
+  /** Reads the configuration again and puts it in force, or changes nothing and says what is wrong. Role: admin. */
+  "system.reload": {
+    params: {
+      /** check only */
+      dry_run?: boolean;
+    };
+    result: {
+      applied: boolean;
+      dry_run: boolean;
+      changes: ConfigChange[];
+      /** file, line, key and remedy of each mistake */
+      errors: string[];
     };
   };
   /** Newest values of many devices. Role: viewer. */

@@ -1,4 +1,6 @@
 /* system.*: the platform as a whole. */
+#include <stdio.h>
+
 #include "api/describe.h"
 #include "api/openmetrics.h"
 #include "api/rpc.h"
@@ -111,8 +113,22 @@ static void give_storage(struct wire *w, const struct series_space *s)
 	wire_map_end(w);
 }
 
+static void give_config_health(struct wire *w, const struct api *api)
+{
+	struct api_config_state config = { 0 };
+	char why[sizeof(config.error) + 64];
+
+	api->config.platform->config_state(api->config.platform_ud, &config);
+	wire_key_text(w, "health", config.error[0] ? "degraded" : "ok");
+	if (!config.error[0])
+		return;
+	snprintf(why, sizeof(why), "the configuration was refused, the one before holds: %s",
+	         config.error);
+	wire_key_text(w, "health_reason", why);
+}
+
 /* The worst first. */
-static void give_health(struct wire *w, const struct journal_stats *journal,
+static void give_health(struct wire *w, const struct api *api, const struct journal_stats *journal,
                         const struct series_space *space)
 {
 	static const char *const reasons[] = {
@@ -131,9 +147,30 @@ static void give_health(struct wire *w, const struct journal_stats *journal,
 		              "the disk");
 		return;
 	}
-	wire_key_text(w, "health", space->state == SERIES_SPACE_OK ? "ok" : "low");
-	if (space->state != SERIES_SPACE_OK)
-		wire_key_text(w, "health_reason", reasons[space->state]);
+	if (space->state == SERIES_SPACE_OK) {
+		give_config_health(w, api);
+		return;
+	}
+	wire_key_text(w, "health", "low");
+	wire_key_text(w, "health_reason", reasons[space->state]);
+}
+
+static void give_config(struct wire *w, const struct api *api)
+{
+	struct api_config_state config = { 0 };
+
+	api->config.platform->config_state(api->config.platform_ud, &config);
+	wire_key(w, "config");
+	wire_map(w);
+	wire_key_u64(w, "reloads", config.reloads);
+	wire_key_u64(w, "failures", config.failures);
+	if (config.at_ns)
+		describe_time(w, "at", config.at_ns);
+	if (config.error[0])
+		wire_key_text(w, "error", config.error);
+	if (config.waiting[0])
+		wire_key_text(w, "waiting", config.waiting);
+	wire_map_end(w);
 }
 
 int system_info_call(struct call *c)
@@ -149,13 +186,14 @@ int system_info_call(struct call *c)
 	wire_key_text(w, "version", SIGNALBOX_VERSION);
 	describe_time(w, "started", c->api->started_ns);
 	describe_time(w, "now", clock_utc());
-	give_health(w, &stats, &space);
+	give_health(w, c->api, &stats, &space);
 	give_devices(w, c->api);
 	wire_key_text(w, "provisioning", provisioning_names[c->api->config.provisioning]);
 	give_journal(w, &stats);
 	give_series(w, c->api);
 	give_ingest(w, c->api);
 	give_storage(w, &space);
+	give_config(w, c->api);
 	wire_map_end(w);
 	return 0;
 }

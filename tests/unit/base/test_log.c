@@ -135,6 +135,33 @@ static void levels_are_read_from_text(void **state)
 	log_init(LOG_LEVEL_INFO);
 }
 
+static void hear(void *ud, enum log_level level, const char *text)
+{
+	char *heard = ud;
+
+	snprintf(heard + strlen(heard), 200 - strlen(heard), "%d %s\n", (int)level, text);
+}
+
+static void write_unwanted(void)
+{
+	log_init(LOG_LEVEL_ERROR);
+	log_warn(-ENOENT, "cannot open %s", "x.conf");
+	log_info("not of interest");
+	log_init(LOG_LEVEL_INFO);
+}
+
+static void who_asked_hears_what_went_wrong_on_his_thread(void **state)
+{
+	char heard[200] = "";
+
+	(void)state;
+	log_listen(hear, heard);
+	assert_string_equal(capture(write_unwanted), "");
+	log_listen(NULL, NULL);
+	capture(write_unwanted);
+	assert_string_equal(heard, "3 cannot open x.conf: No such file or directory\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +170,7 @@ int main(void)
 		cmocka_unit_test(an_endless_line_is_cut),
 		cmocka_unit_test(a_flood_is_folded_into_a_count),
 		cmocka_unit_test(levels_are_read_from_text),
+		cmocka_unit_test(who_asked_hears_what_went_wrong_on_his_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,6 +282,29 @@ static void a_storm_of_handshakes_does_not_delay_data(void **state)
 	hang_up(ssl);
 }
 
+static void a_renewed_certificate_serves_new_connections_and_leaves_the_old(void **state)
+{
+	(void)state;
+	char buf[100];
+	struct tls *fresh = NULL;
+	SSL *old = dial_tls();
+	make_certificate();
+	assert_int_equal(tls_new(&fresh, cert_path, key_path), 0);
+	tls_renew(tls, fresh);
+	SSL *new = dial_tls();
+	X509 *before = SSL_get1_peer_certificate(old);
+	X509 *after = SSL_get1_peer_certificate(new);
+	assert_int_not_equal(X509_cmp(before, after), 0);
+	SSL *both[] = { old, new };
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(SSL_write(both[i], "one\n", 4), 4);
+		assert_int_equal(hear_tls(both[i], buf, sizeof(buf)), 4);
+		hang_up(both[i]);
+	}
+	X509_free(before);
+	X509_free(after);
+}
+
 static void files_that_do_not_fit_are_refused(void **state)
 {
 	(void)state;
@@ -302,6 +325,7 @@ int main(void)
 		T(what_tls_has_read_ahead_is_not_forgotten_in_a_pause),
 		T(garbage_and_silence_end_without_troubling_the_plugin),
 		T(a_storm_of_handshakes_does_not_delay_data),
+		T(a_renewed_certificate_serves_new_connections_and_leaves_the_old),
 		cmocka_unit_test(files_that_do_not_fit_are_refused),
 	};
 	return cmocka_run_group_tests(tests, make_all, drop_all);

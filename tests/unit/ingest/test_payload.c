@@ -191,8 +191,8 @@ static void a_payload_no_ring_could_hold_is_refused_for_good(void **state)
 static void too_many_messages_wait_and_are_not_dropped(void **state)
 {
 	struct world *w = *state;
-	w->config.max_messages_per_second = 50;
-	w->config.burst_messages = 5;
+	w->config.limits.max_messages_per_second = 50;
+	w->config.limits.burst_messages = 5;
 	world_start(w);
 	struct device *dev = world_device(w, "d1");
 	char text[64];

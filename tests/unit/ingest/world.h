@@ -313,8 +313,8 @@ static inline void world_init(struct world *w)
 		.ud = w,
 	};
 	w->config = (struct ingest_config){
-		.max_series_per_device = 100,
-		.max_payload_bytes = 32768,
+		.limits.max_series_per_device = 100,
+		.limits.max_payload_bytes = 32768,
 		.ring_bytes = 256 * 1024,
 	};
 }

@@ -1,0 +1,79 @@
+#include "reconfigure.h"
+
+#include <string.h>
+
+#include "conn.h"
+#include "connack.h"
+#include "connect.h"
+#include "reason.h"
+#include "server.h"
+
+/* Looked at each time they matter: nothing that exists depends on what they were. */
+#define LIVE(X)                   \
+	X(anonymous)              \
+	X(insecure)               \
+	X(max_connect_bytes)      \
+	X(max_unacked)            \
+	X(max_inflight)           \
+	X(max_queued_bytes)       \
+	X(max_queued_messages)    \
+	X(max_sessions)           \
+	X(max_subscriptions)      \
+	X(max_subscription_bytes) \
+	X(max_device_sessions)    \
+	X(max_topic_bytes)        \
+	X(max_retained)           \
+	X(max_retained_bytes)     \
+	X(connect_timeout_s)      \
+	X(keepalive_max_s)        \
+	X(session_expiry_max_s)
+
+static bool may_be_live(const struct config *now, const struct config *next)
+{
+	struct config copy = *now;
+
+#define TAKE(name) copy.name = next->name;
+	LIVE(TAKE)
+#undef TAKE
+	/* Listeners were made for so many, and clients were told how much they may send. */
+	if (next->max_connections <= now->max_connections)
+		copy.max_connections = next->max_connections;
+	if (next->receive_maximum >= now->receive_maximum)
+		copy.receive_maximum = next->receive_maximum;
+	return memcmp(&copy, next, sizeof(copy)) == 0;
+}
+
+static bool is_anonymous(const struct conn *c)
+{
+	return c->session && c->session->conn == c &&
+	       c->session->who.kind == SB_PRINCIPAL_ANONYMOUS;
+}
+
+static void end_anonymous(struct server *srv)
+{
+	static const char why[] = "anonymous clients are not let in any more";
+
+	for (struct conn *c = srv->conns; c; c = c->next) {
+		const struct connect *req = c->connect;
+
+		if (req && req->waiting && req->who.kind == SB_PRINCIPAL_ANONYMOUS) {
+			connack_refuse(c, REASON_NOT_AUTHORIZED, why);
+			connect_drop(c);
+		} else if (c->state == CONN_UP && is_anonymous(c)) {
+			conn_fail(c, REASON_ADMINISTRATIVE, why);
+			conn_leave(c, true, SB_DOWN_KICKED, why);
+		}
+	}
+}
+
+int reconfigure_take(struct server *srv, const struct config *next)
+{
+	bool closes = srv->config.anonymous && !next->anonymous;
+
+	if (!may_be_live(&srv->config, next))
+		return SB_RESTART;
+	srv->config = *next;
+	if (closes)
+		end_anonymous(srv);
+	return 0;
+}
