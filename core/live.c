@@ -175,7 +175,11 @@ void live_apply(struct app *app, struct settings *next, bool tls_lives)
 			retire(app, at(next, spec));
 		touched[row] = true;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (touched[i])
-			rows[i].apply(app);
+	void (*last)(struct app * app) = NULL; /* rows of one kind stand together */
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!touched[i] || rows[i].apply == last)
+			continue;
+		last = rows[i].apply;
+		last(app);
+	}
 }

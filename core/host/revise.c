@@ -172,8 +172,7 @@ static int compare(struct revise *v, const struct conf *conf, const struct produ
 		r = lifecycle_try(in, &config);
 	if (r < 0) {
 		const struct conf_entry *e = conf_entry(conf, name, 0);
-		log_error(0, "%s: [%s] is refused by its plugin", e ? e->origin : "built in",
-		          name);
+		log_error(0, "%s: [%s] is refused by its plugin", e ? e->origin : "built in", name);
 	}
 	if (r >= 0)
 		r = add_step(v, in, effect, &config);
