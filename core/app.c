@@ -126,6 +126,18 @@ static int before_checkpoint(void *ud)
 	return registry_save(app->registry);
 }
 
+static void rows_flushed(void *ud, const struct series_count *counts, size_t n, uint64_t seq)
+{
+	struct app *app = ud;
+	registry_flushed(app->registry, counts, n, seq);
+}
+
+static void row_replayed(void *ud, uint32_t device_no, const struct row *row, uint64_t seq)
+{
+	struct app *app = ud;
+	registry_replayed(app->registry, device_no, row, seq);
+}
+
 static void journal_committed(void *ud, struct journal_commit *commit)
 {
 	struct app *app = ud;
@@ -186,6 +198,8 @@ static int storage_new(struct app *app)
 							.low_water = room_low_water(app),
 							.retention_ns = s->storage_retention,
 							.keep_ns = s->storage_keep,
+							.flushed = rows_flushed,
+							.replayed = row_replayed,
 							.before_checkpoint = before_checkpoint,
 							.ud = app,
 						});

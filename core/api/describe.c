@@ -22,7 +22,7 @@ static const struct {
 } flag_names[] = {
 	{ SB_P_REPLAYED, "replayed" }, { SB_P_HOST_STAMPED, "host_stamped" },
 	{ SB_P_DERIVED, "derived" },   { SB_P_RETAINED, "retained" },
-	{ SB_P_REVISED, "revised" },
+	{ SB_P_REVISED, "revised" },   { SB_P_LATE, "late" },
 };
 
 void describe_ns(struct wire *w, int64_t ns)

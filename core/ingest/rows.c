@@ -132,6 +132,7 @@ static void set_value(const struct work *w, struct row_value *to, const struct s
 
 static int give_row(struct work *w, struct row *row)
 {
+	bool late = row->ts_ns < w->dev->hot.newest_ts_ns;
 	struct recent *recent = table_at(&w->p->ingest->streams, row->stream);
 	uint32_t epoch = atomic_load_explicit(&w->p->ingest->epoch, memory_order_relaxed);
 	if (recent && recent_seen(recent, row, epoch, w->p)) {
@@ -139,6 +140,7 @@ static int give_row(struct work *w, struct row *row)
 		w->out->leans = true;
 		return 0;
 	}
+	row->flags = late ? row->flags | SB_P_LATE : row->flags;
 	int r = producer_give(w->p, row);
 	if (r < 0 && recent)
 		recent_forget(recent);
@@ -149,8 +151,7 @@ static int give_row(struct work *w, struct row *row)
 	if (r < 0)
 		return r;
 	w->out->stored += row->n;
-	if (row->ts_ns < w->dev->hot.newest_ts_ns)
-		w->out->late += row->n;
+	w->out->late += late ? row->n : 0;
 	return 0;
 }
 
@@ -172,6 +173,7 @@ static int form_row(struct work *w, struct state_slot *slots, uint32_t *n)
 		set_value(w, &row->values[slots[i].column], &slots[i]);
 		row->flags |= w->batch->points[slots[i].point].flags;
 	}
+	row->flags &= (uint16_t)~SB_P_LATE;
 	*n = stay;
 	row->n = 0;
 	for (; mask; mask &= mask - 1) {

@@ -39,6 +39,7 @@ void registry_fate(struct registry *reg, struct device *dev, enum device_fate fa
 		registry_lock(reg);
 		reasons = device_reasons(dev);
 		if (reasons) {
+			dev->noted = true;
 			reasons[fate].at_ns = clock_utc();
 			copy_text(reasons[fate].text, sizeof(reasons[fate].text),
 			          sb_str_of(reason, strlen(reason)));
@@ -57,6 +58,7 @@ static void keep(struct device *dev, struct sb_str subject, struct sb_bytes payl
 
 	if (!ring)
 		return;
+	dev->noted = true;
 	q = &ring[dev->quarantine_at];
 	dev->quarantine_at = (dev->quarantine_at + 1) % DEVICE_QUARANTINE_KEPT;
 	*q = (struct device_quarantine){ .at_ns = clock_utc() };

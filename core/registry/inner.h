@@ -33,6 +33,8 @@ struct registry {
 	_Atomic uint32_t last_no, count;
 	struct registry_listener *listeners; /* fixed after start */
 	struct writer *writer;
+	struct counts *counts;
+	_Atomic bool is_loaded; /* what is stored may be written over */
 	struct auth *auth;
 	pthread_mutex_t watchers_lock; /* held alone */
 	struct rights_watcher *watchers;

@@ -9,6 +9,7 @@
 #include "registry/counts.h"
 #include "registry/device.h"
 #include "registry/inner.h"
+#include "registry/notes.h"
 #include "registry/record.h"
 #include "registry/registry.h"
 #include "registry/writer.h"
@@ -65,9 +66,12 @@ int registry_load(struct registry *reg)
 		return 0;
 	r = docs_scan_wait(reg->config.docs, SB_STR("device"), load, reg);
 	if (r == 0)
-		r = counts_load(reg);
+		r = counts_load(reg->counts);
+	if (r == 0)
+		r = notes_load(reg);
 	if (r < 0)
 		return r;
+	reg->is_loaded = true;
 	log_info("%u devices", registry_count(reg));
 	return 0;
 }
@@ -99,4 +103,16 @@ int registry_save(struct registry *reg)
 	pthread_mutex_lock(&reg->make);
 	pthread_mutex_unlock(&reg->make);
 	return writer_save(reg->writer);
+}
+
+void registry_replayed(struct registry *reg, uint32_t device_no, const struct row *row,
+                       uint64_t seq)
+{
+	counts_replayed(reg->counts, device_no, row, seq);
+}
+
+void registry_flushed(struct registry *reg, const struct series_count *counts, size_t n,
+                      uint64_t seq)
+{
+	counts_flushed(reg->counts, counts, n, seq);
 }

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "registry/auth.h"
 #include "registry/credential.h"
+#include "registry/counts.h"
 #include "registry/device.h"
 #include "registry/inner.h"
 #include "registry/record.h"
@@ -44,6 +45,8 @@ int registry_new(struct registry **out, const struct registry_config *config)
 	if (r == 0)
 		r = map_new(&reg->certificates);
 	if (r == 0)
+		r = counts_new(&reg->counts, reg);
+	if (r == 0)
 		r = writer_new(&reg->writer, reg);
 	if (r == 0)
 		r = auth_new(&reg->auth, reg);
@@ -71,6 +74,7 @@ struct registry *registry_free(struct registry *reg)
 		return NULL;
 	auth_free(reg->auth);
 	writer_free(reg->writer);
+	counts_free(reg->counts);
 	map_free(reg->ids);
 	map_free(reg->certificates);
 	devices_free(reg);

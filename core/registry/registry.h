@@ -16,6 +16,8 @@ struct catalog;
 struct docs;
 struct host;
 struct registry;
+struct row;
+struct series_count;
 struct users;
 struct series_set;
 struct wire;
@@ -91,6 +93,11 @@ struct device {
 	_Atomic int64_t interval_ns;      /* learned time between messages; 0: not yet */
 	_Atomic int64_t told_ns;          /* listeners heard of accepted points, monotonic */
 	_Atomic uint64_t fates[FATE_COUNT];
+	struct { /* the counters': points in blocks, and those of the journal that were counted */
+		uint64_t points, late;
+		uint32_t known, known_late;
+	} stored;
+	bool noted;                /* L: reasons or quarantine are not on disk yet */
 	struct series_set *series; /* set once, before the device is visible */
 	struct {                   /* ingest */
 		pthread_mutex_t lock;
@@ -128,11 +135,17 @@ struct registry_config {
 int registry_new(struct registry **out,
                  const struct registry_config *config); /* provides "sb.devices/1" */
 struct registry *registry_free(struct registry *reg);
-/* Main, at start: documents of space "device", then RECORD_DEVICE of the journal. Idempotent. Fate
- * counters are written by registry_save() only: a crash sets them back to the last one. */
+/* Main, at start: documents of space "device", then RECORD_DEVICE of the journal. Idempotent. */
 int registry_load(struct registry *reg);
 int registry_apply(struct registry *reg, struct sb_bytes record);
-int registry_save(struct registry *reg); /* changed devices and counters to docs, and wait */
+/* Main, at start, after registry_load(): a row of the journal that is not in blocks; counts. */
+void registry_replayed(struct registry *reg, uint32_t device_no, const struct row *row,
+                       uint64_t seq);
+/* So many points, up to this record of the journal, are in blocks: from here on the counters that
+ * are stored hold them. Flush thread; registry_save() follows. */
+void registry_flushed(struct registry *reg, const struct series_count *counts, size_t n,
+                      uint64_t seq);
+int registry_save(struct registry *reg); /* changed devices, counters, notes to docs, and wait */
 
 void registry_lock(struct registry *reg);
 void registry_unlock(struct registry *reg);

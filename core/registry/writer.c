@@ -18,16 +18,19 @@
 #include "registry/counts.h"
 #include "registry/device.h"
 #include "registry/inner.h"
+#include "registry/notes.h"
 #include "registry/record.h"
 
 #define CHANGES_WAITING_MAX 4096
 #define CHANGES_AT_ONCE     64
 #define DEVICES_AT_ONCE     256
 #define RETRY_NS            (5 * NS_PER_S)
+#define TIDY_NS             (10 * NS_PER_S) /* counters and notes, between saves */
+#define TIDY_NOTES          64
 
 struct writer {
 	struct registry *reg;
-	struct counts *counts;
+	int64_t tidy_ns; /* not before; monotonic */
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock;
@@ -184,23 +187,50 @@ static void save(struct writer *w)
 		r = write_dirty(w);
 	pthread_mutex_unlock(&w->lock);
 	if (r == 0)
-		r = counts_save(w->counts);
+		r = counts_save(w->reg->counts, false);
+	if (r == 0)
+		r = notes_save(w->reg, 0);
 	pthread_mutex_lock(&w->lock);
 	w->save_r = r;
 	w->save_done = asked;
 	pthread_cond_broadcast(&w->saved);
 }
 
+/* Of the clock the condition waits by, which a test does not set. */
+static int64_t tidy_next(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec + TIDY_NS;
+}
+
+/* What the journal cannot tell after a crash. Under lock, which is free while writing. */
+static void tidy(struct writer *w)
+{
+	w->tidy_ns = tidy_next();
+	if (!w->reg->is_loaded)
+		return;
+	pthread_mutex_unlock(&w->lock);
+	if (counts_save(w->reg->counts, true) == 0)
+		(void)notes_save(w->reg, TIDY_NOTES);
+	pthread_mutex_lock(&w->lock);
+}
+
 /* ---- the thread */
 
 static void rest(struct writer *w)
 {
-	struct timespec until = { w->retry_ns / NS_PER_S, w->retry_ns % NS_PER_S };
+	bool retry = w->dirty && w->retry_ns < w->tidy_ns;
+	int64_t at = retry ? w->retry_ns : w->tidy_ns;
+	struct timespec until = { at / NS_PER_S, at % NS_PER_S };
 
-	if (!w->dirty)
-		pthread_cond_wait(&w->wake, &w->lock);
-	else if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
+	if (pthread_cond_timedwait(&w->wake, &w->lock, &until) != ETIMEDOUT)
+		return;
+	if (retry)
 		w->retry_ns = 0;
+	else
+		tidy(w);
 }
 
 static void *run(void *ud)
@@ -238,9 +268,8 @@ int writer_new(struct writer **out, struct registry *reg)
 	pthread_cond_init(&w->wake, &attr);
 	pthread_cond_init(&w->saved, &attr);
 	pthread_condattr_destroy(&attr);
-	r = counts_new(&w->counts, reg);
-	if (r == 0)
-		r = -pthread_create(&w->thread, NULL, run, w);
+	w->tidy_ns = tidy_next();
+	r = -pthread_create(&w->thread, NULL, run, w);
 	w->started = r == 0;
 	if (r < 0) {
 		writer_free(w);
@@ -267,7 +296,6 @@ struct writer *writer_free(struct writer *w)
 		w->first = change->next;
 		change_finish(change, -ESHUTDOWN);
 	}
-	counts_free(w->counts);
 	pthread_cond_destroy(&w->wake);
 	pthread_cond_destroy(&w->saved);
 	pthread_mutex_destroy(&w->lock);

@@ -58,7 +58,7 @@ void feed_commit(struct feed *f, struct journal_commit *commit)
 
 /* ---- the thread */
 
-static void rows_tell(struct feed *f, uint64_t seq, struct sb_bytes payload, bool listeners)
+static void rows_tell(struct feed *f, uint64_t seq, struct sb_bytes payload)
 {
 	struct points points;
 	struct sb_bytes bytes;
@@ -66,7 +66,7 @@ static void rows_tell(struct feed *f, uint64_t seq, struct sb_bytes payload, boo
 		return;
 	while (points_next(&points, &f->row, &bytes) > 0) {
 		latest_row(f->latest, &f->row);
-		for (struct series_listener *l = listeners ? f->listeners : NULL; l; l = l->next)
+		for (struct series_listener *l = f->listeners; l; l = l->next)
 			if (l->row)
 				l->row(l->ud, &f->row, seq);
 	}
@@ -79,9 +79,18 @@ static void turn_tell(struct feed *f)
 			l->turn(l->ud);
 }
 
-void feed_replay(struct feed *f, uint64_t seq, struct sb_bytes payload)
+void feed_replay(struct feed *f, uint64_t seq, struct sb_bytes payload, feed_replayed_fn replayed,
+                 void *ud)
 {
-	rows_tell(f, seq, payload, false);
+	struct points points;
+	struct sb_bytes bytes;
+	if (payload.n && payload.p[0] == RECORD_POINTS && points_open(&points, payload) == 0) {
+		while (points_next(&points, &f->row, &bytes) > 0) {
+			latest_row(f->latest, &f->row);
+			if (replayed)
+				replayed(ud, &f->row, seq);
+		}
+	}
 	f->seq_in = f->seq_out = seq;
 }
 
@@ -93,7 +102,7 @@ static void commit_tell(struct feed *f, const struct journal_commit *commit)
 	while (journal_commit_next(commit, &at, &seq, &payload)) {
 		if (seq <= f->seq_out) /* known from the journal already */
 			continue;
-		rows_tell(f, seq, payload, true);
+		rows_tell(f, seq, payload);
 	}
 	f->seq_out = journal_commit_seq_last(commit);
 	turn_tell(f);
@@ -127,7 +136,7 @@ static int cursor_tell(struct feed *f, struct journal_cursor *c, uint64_t until)
 		}
 		if (r)
 			return r;
-		rows_tell(f, seq, payload, true);
+		rows_tell(f, seq, payload);
 		f->seq_out = seq;
 		if (++turn % CATCH_UP_TURN == 0)
 			turn_tell(f);

@@ -39,5 +39,8 @@ void feed_listen(struct feed *f, struct series_listener *l); /* before start */
 int feed_start(struct feed *f);
 void feed_stop(struct feed *f);
 void feed_commit(struct feed *f, struct journal_commit *commit); /* journal thread; never waits */
-/* Main, before start: a record of the journal from before. Listeners do not hear of it. */
-void feed_replay(struct feed *f, uint64_t seq, struct sb_bytes payload);
+/* Main, before start: a record of the journal from before. Listeners do not hear of it, but
+ * replayed(), which may be NULL. */
+typedef void (*feed_replayed_fn)(void *ud, const struct row *row, uint64_t seq);
+void feed_replay(struct feed *f, uint64_t seq, struct sb_bytes payload, feed_replayed_fn replayed,
+                 void *ud);

@@ -2,6 +2,7 @@
 #include "series/flush.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -84,12 +85,37 @@ static int blocks_write_all(struct flush *f)
 	return r;
 }
 
+/* Whatever is tried again, this is told once of what is sealed. */
+static int tell_flushed(struct flush *f)
+{
+	const struct series_config *c = f->config;
+	_own_(freep) struct series_count *counts = NULL;
+	size_t n = 0;
+	if (!c->flushed || f->is_told)
+		return 0;
+	counts = calloc(catalog_streams(c->catalog), sizeof(*counts));
+	if (!counts)
+		return -ENOMEM;
+	for (uint32_t s = generation_stream(f->sealed, 1); s;
+	     s = generation_stream(f->sealed, s + 1)) {
+		if (s >= catalog_streams(c->catalog))
+			break;
+		generation_count(f->sealed, s, &counts[n].points, &counts[n].late);
+		counts[n++].device_no = catalog_stream_device(c->catalog, s);
+	}
+	c->flushed(c->ud, counts, n, f->sealed->seq_last);
+	f->is_told = true;
+	return 0;
+}
+
 /* Blocks first, then what names and numbers mean, then the word that all of it is there. */
 static int checkpoint(struct flush *f)
 {
 	const struct series_config *c = f->config;
 	uint64_t seq = f->sealed->seq_last;
-	int r = catalog_save(c->catalog, c->docs);
+	int r = tell_flushed(f);
+	if (r >= 0)
+		r = catalog_save(c->catalog, c->docs);
 	if (r >= 0 && c->before_checkpoint)
 		r = c->before_checkpoint(c->ud);
 	if (r >= 0)
@@ -120,6 +146,7 @@ static int flush_one(struct flush *f)
 	          (long long)((clock_mono() - began) / NS_PER_MS));
 	f->encoder = encoder_free(f->encoder);
 	f->sealed = generation_unref(f->sealed);
+	f->is_told = false;
 	head_forget(f->head);
 	f->flushes++;
 	return 0;

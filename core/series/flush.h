@@ -31,6 +31,7 @@ struct flush {
 	/* the thread's */
 	struct generation *sealed; /* what is under way, until its checkpoint */
 	struct encoder *encoder;
+	bool is_told; /* who counts knows of it */
 	int64_t retry_at_ns, pause_ns;
 	_Atomic uint64_t flushes, failures;
 };

@@ -31,6 +31,7 @@ struct node { /* at the beginning of each row */
 
 struct slot {                  /* a stream */
 	_Atomic uint32_t last; /* its newest row; 0: none */
+	uint32_t points, late; /* the writer's */
 };
 
 struct page {
@@ -155,6 +156,8 @@ int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
 	node->n = (uint32_t)bytes.n;
 	node->base_ns = base_ns;
 	memcpy(node->bytes, bytes.p, bytes.n);
+	slot->points += row->n;
+	slot->late += row->flags & SB_P_LATE ? row->n : 0;
 	g->used += (uint32_t)MIN(n, (size_t)BLOCK_BYTES);
 	if (row->ts_ns < g->t_min)
 		g->t_min = row->ts_ns;
@@ -167,6 +170,13 @@ int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
 }
 
 /* ---- readers */
+
+void generation_count(const struct generation *g, uint32_t stream, uint32_t *points, uint32_t *late)
+{
+	const struct slot *slot = slot_find(g, stream);
+	*points = slot ? slot->points : 0;
+	*late = slot ? slot->late : 0;
+}
 
 uint32_t generation_stream(const struct generation *g, uint32_t from)
 {

@@ -13,10 +13,6 @@ struct row;
 
 #define GENERATION_STREAMS NUMBERS_MAX
 
-struct generation_slot {       /* a stream */
-	_Atomic uint32_t last; /* its newest row; 0: none */
-};
-
 struct generation {
 	_Atomic uint32_t refs;
 	struct generation_index *index;       /* streams */
@@ -35,6 +31,10 @@ struct generation *generation_unref(struct generation *g); /* NULL in, NULL out 
 /* The writer. row has been taken from bytes with base_ns. -ENOMEM, SB_E_RANGE. */
 int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
                    struct sb_bytes bytes);
+
+/* Of a stream, points (values) and how many of them came late; once nobody writes any more. */
+void generation_count(const struct generation *g, uint32_t stream, uint32_t *points,
+                      uint32_t *late);
 
 /* Any thread. The first stream >= from that has rows, 0 at the end. */
 uint32_t generation_stream(const struct generation *g, uint32_t from);

@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "journal/journal.h"
+#include "model/row.h"
 #include "series/blocks.h"
+#include "series/catalog.h"
 #include "series/checkpoint.h"
 #include "series/feed.h"
 #include "series/flush.h"
@@ -83,12 +85,19 @@ int series_db_attach(struct series_db *db, uint64_t *seq_durable)
 	return checkpoint_load(db->config.docs, seq_durable);
 }
 
+static void replayed(void *ud, const struct row *row, uint64_t seq)
+{
+	const struct series_config *c = &((struct series_db *)ud)->config;
+	if (c->replayed)
+		c->replayed(c->ud, catalog_stream_device(c->catalog, row->stream), row, seq);
+}
+
 int series_db_replay(struct series_db *db, uint64_t seq, struct sb_bytes points)
 {
 	head_begin(&db->head);
 	head_record(&db->head, seq, points);
 	head_end(&db->head);
-	feed_replay(&db->feed, seq, points);
+	feed_replay(&db->feed, seq, points, replayed, db);
 	return 0;
 }
 

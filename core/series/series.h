@@ -2,6 +2,7 @@
  * head with the blocks of the store plugin. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <signalbox/types.h>
@@ -15,6 +16,11 @@ struct reserve;
 struct row;
 struct series;
 struct series_db;
+
+struct series_count {
+	uint32_t device_no;
+	uint32_t points, late; /* late: of these */
+};
 
 struct series_config {
 	struct catalog *catalog;
@@ -30,6 +36,11 @@ struct series_config {
 	uint64_t low_water;   /* bytes free; below, the oldest blocks go */
 	int64_t retention_ns; /* blocks that are older go; 0: none */
 	int64_t keep_ns;      /* what is younger stays even then */
+	/* Flush thread, blocks are written: so many points of devices came with the journal records
+	 * up to seq, each point once. May be NULL. */
+	void (*flushed)(void *ud, const struct series_count *counts, size_t n, uint64_t seq);
+	/* Main, at start: a row of the journal that is not in blocks yet. May be NULL. */
+	void (*replayed)(void *ud, uint32_t device_no, const struct row *row, uint64_t seq);
 	/* Flush thread, blocks are written: whatever else the journal may forget now must be on
 	 * disk when this returns 0. May be NULL. */
 	int (*before_checkpoint)(void *ud);

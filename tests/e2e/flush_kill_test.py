@@ -82,6 +82,45 @@ def accepted(p, device):
     return p.call("device.get", id=device)["device"]["device"]["fates"]["accepted"]["count"]
 
 
+def fates(p, device):
+    return {name: fate["count"] for name, fate in p.call("device.get", id=device)["device"]["device"]["fates"].items()}
+
+
+def test_counters_are_exact_after_kills():
+    """Values of one device, some of them late, some in blocks and some not yet when it is killed."""
+    with Platform(*SETS) as p:
+        sent = 0
+        for again in range(3):
+            for number in range(20):
+                late = number % 5 == 4
+                body = '{"ts":%d,"values":{"a":%d,"b":1}}' % (1790000000000 + 1000 * (sent if not late else 0) + late * sent, sent)
+                assert mosquitto_pub(p, "devices/d1/telemetry", body, "-q", "1", "-i", "d1").returncode == 0
+                sent += 1
+                if number == 9:
+                    before = blocks(p)
+                    assert eventually(lambda: blocks(p) > before)
+            have = fates(p, "d1")
+            assert have["accepted"] == 2 * sent and have["late"] >= 2 * 4 * again, have
+            p.kill()
+            p.start()
+            after = fates(p, "d1")
+            assert (after["accepted"], after["late"]) == (have["accepted"], have["late"]), (have, after)
+        assert p.stop() == 0
+        p.start()
+        assert fates(p, "d1")["accepted"] == 2 * sent
+
+
+def test_reasons_and_kept_payloads_survive_a_stop():
+    with Platform(*SETS) as p:
+        mosquitto_pub(p, "devices/d1/telemetry", '{"a":', "-q", "1", "-i", "d1")
+        before = p.call("device.get", id="d1")["device"]
+        assert p.stop() == 0
+        p.start()
+        after = p.call("device.get", id="d1")["device"]
+        assert after["device"]["fates"]["quarantined"] == before["device"]["fates"]["quarantined"], after
+        assert after["quarantine"] == before["quarantine"] and len(after["quarantine"]) == 1, after
+
+
 def test_a_start_that_fails_overwrites_nothing_it_did_not_read():
     with Platform() as p:
         for device in ["d1", "d2"]:

@@ -13,7 +13,7 @@ export interface Latest {
   /** 8-bit quality after OPC UA: 0-63 good, 64-127 uncertain, 128 and above bad */
   quality: number;
   /** what is special about it */
-  flags?: ("replayed" | "host_stamped" | "derived" | "retained" | "revised")[];
+  flags?: ("replayed" | "host_stamped" | "derived" | "retained" | "revised" | "late")[];
 }
 
 export interface Series {

@@ -86,7 +86,8 @@ enum {
 	SB_P_HOST_STAMPED = 2, /* source time was missing or wrong, the host set it */
 	SB_P_DERIVED = 4,      /* computed from other series */
 	SB_P_RETAINED = 8,     /* a retained message, its age is unknown */
-	SB_P_REVISED = 16      /* replaces a value of the same time */
+	SB_P_REVISED = 16,     /* replaces a value of the same time */
+	SB_P_LATE = 32         /* older than its device's newest; the host sets it, nobody else */
 };
 
 /* "no source time": the host stamps the point with its time of arrival. */

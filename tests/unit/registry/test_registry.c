@@ -10,6 +10,7 @@
 #include "model/record.h"
 #include "registry/fake.h"
 #include "registry/registry.h"
+#include "series/series.h"
 
 #define THREADS 4
 #define MANY    500
@@ -136,6 +137,14 @@ static void handles_that_mean_nothing_find_nothing(void **state)
 	registry_free(reg);
 }
 
+/* Points of a device are in the journal, and with its record seq in blocks. */
+static void flush(struct registry *reg, const struct device *dev, uint32_t points, uint32_t late,
+                  uint64_t seq)
+{
+	const struct series_count count = { dev->no, points, late };
+	registry_flushed(reg, &count, 1, seq);
+}
+
 static void devices_come_back_from_documents_with_their_counters(void **state)
 {
 	struct registry *reg = make(PROVISION_ACTIVE, 1000);
@@ -147,7 +156,7 @@ static void devices_come_back_from_documents_with_their_counters(void **state)
 	for (int i = 0; i < 300; i++) {
 		(void)snprintf(id, sizeof(id), "dev-%d", i);
 		assert_int_equal(registry_meet(reg, str(id), &dev), 0);
-		registry_fate(reg, dev, FATE_accepted, (uint64_t)i * 10, NULL);
+		flush(reg, dev, (uint32_t)i * 10, 0, (uint64_t)i + 1);
 		registry_fate(reg, dev, FATE_refused, 1, "unknown topic");
 	}
 	assert_int_equal(registry_save(reg), 0);
