@@ -158,6 +158,15 @@ def mosquitto_pub(platform, topic, message, *options, timeout=20):
                           capture_output=True, text=True, timeout=timeout)
 
 
+def npm_install(folder):
+    """What folder/package-lock.json says, once."""
+    lock, mark = folder / "package-lock.json", folder / "node_modules" / ".installed"
+    if not mark.exists() or mark.read_bytes() != lock.read_bytes():
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error"], cwd=folder,
+                       check=True, timeout=200, stdout=sys.stderr)
+        shutil.copyfile(lock, mark)
+
+
 def eventually(check, seconds=10):
     """The first true answer of check(), or the last one after so many seconds."""
     end = time.monotonic() + seconds

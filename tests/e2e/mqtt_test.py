@@ -1,9 +1,7 @@
 """MQTT with clients that others wrote: mosquitto_pub and mosquitto_sub, paho for Python and C, npm mqtt."""
 import pathlib
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 
@@ -11,7 +9,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from harness import BUILD, Platform, eventually, mosquitto_pub, run
+from harness import BUILD, Platform, eventually, mosquitto_pub, npm_install, run
 
 HERE = pathlib.Path(__file__).parent
 
@@ -249,11 +247,7 @@ def test_the_paho_c_client_works():
 
 
 def test_npm_mqtt_works():
-    lock, mark = HERE / "package-lock.json", HERE / "node_modules" / ".installed"
-    if not mark.exists() or mark.read_bytes() != lock.read_bytes():
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error"], cwd=HERE,
-                       check=True, timeout=200, stdout=sys.stderr)
-        shutil.copyfile(lock, mark)
+    npm_install(HERE)
     with Platform() as p:
         out = subprocess.run(["node", HERE / "mqtt_node.mjs", "mqtt://%s:%d" % p.mqtt], capture_output=True, text=True,
                              timeout=60)
