@@ -165,6 +165,14 @@ static int32_t renew(struct sb_host *handle, struct sb_principal *who)
 	return reg && who ? may_renew(reg, who) : SB_E_FAIL;
 }
 
+static int32_t known(struct sb_host *handle, struct sb_str id)
+{
+	struct registry *reg = registry_of(handle);
+	struct device *dev;
+
+	return reg && registry_find(reg, id, &dev) == 0;
+}
+
 static const struct sb_devices table = {
 	.size = sizeof(table),
 	.authenticate = authenticate,
@@ -179,6 +187,7 @@ static const struct sb_devices table = {
 	.may = may,
 	.rights = rights,
 	.renew = renew,
+	.known = known,
 };
 
 static int starting(void *ud, struct instance *in)

@@ -19,6 +19,7 @@
 #include "unsubscribe.h"
 
 #define OVERFLOW_MAX 65536
+#define REFUSED_S    3
 
 typedef int (*handler_fn)(struct conn *c, const struct packet *p);
 
@@ -43,8 +44,9 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 	/* While the server drains, newcomers are told where to go instead. */
 	if (srv->stopped || (srv->draining && !srv->config.redirect[0]))
 		return -ESHUTDOWN;
-	if (srv->n_conns >= srv->config.max_connections) {
+	if (srv->n_conns >= srv->config.max_connections + SERVER_GRACE) {
 		metrics_count(srv->m.connects_refused, 1);
+		limit_count(srv, LIMIT_connections);
 		return SB_E_QUOTA;
 	}
 	struct conn *c = calloc(1, sizeof(*c));
@@ -55,6 +57,11 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 	c->opened = c->last_rx = srv->tick;
 	size_t n = peer.n < sizeof(c->peer) ? peer.n : sizeof(c->peer) - 1;
 	memcpy(c->peer, peer.p, n);
+	int which;
+	c->address = address_enter(srv, c->peer, &which);
+	if (srv->n_conns >= srv->config.max_connections)
+		which = LIMIT_connections;
+	c->refused_by = (uint8_t)(which + 1);
 	c->next = srv->conns;
 	if (c->next)
 		c->next->prev = c;
@@ -74,6 +81,7 @@ void conn_free(struct conn *c)
 
 	connect_drop(c);
 	wheel_take(&c->link);
+	rate_forget(c);
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -124,6 +132,9 @@ void conn_closed(void *conn_ud, sb_conn handle, int32_t why)
 	c->state = CONN_CLOSED;
 	wheel_take(&c->link);
 	c->srv->n_conns--;
+	admission_charge(c, 0);
+	address_leave(c->address);
+	c->address = NULL;
 	metrics_move(c->srv->m.connections, -1);
 	conn_settle(c);
 }
@@ -173,13 +184,20 @@ int conn_fail(struct conn *c, uint8_t reason, const char *why)
 	return -EPROTO;
 }
 
+/* Whose CONNECT will be refused anyway does not keep the place for long. */
+static uint32_t patience(const struct conn *c)
+{
+	uint32_t s = c->srv->config.connect_timeout_s;
+
+	return c->refused_by && s > REFUSED_S ? REFUSED_S : s;
+}
+
 static uint32_t due(struct conn *c, uint32_t now)
 {
-	const struct config *config = &c->srv->config;
 	uint32_t deadline;
 
 	if (c->state != CONN_UP) {
-		deadline = c->opened + config->connect_timeout_s * KEEPALIVE_TICKS;
+		deadline = c->opened + patience(c) * KEEPALIVE_TICKS;
 		if (deadline > now)
 			return deadline;
 		conn_shut(c);
@@ -267,7 +285,9 @@ static int bad_frame(struct conn *c, int r, const struct packet *p, uint32_t max
 
 	if (r != -EMSGSIZE)
 		return conn_fail(c, REASON_MALFORMED, "malformed packet length");
-	snprintf(why, sizeof(why), "packet of %u bytes, %u are allowed", p->total, max);
+	snprintf(why, sizeof(why), "packet of %u bytes, %u are allowed (%s)", p->total, max,
+	         c->state == CONN_NEW ? "max-connect-bytes" : "max-packet-bytes");
+	limit_count(c->srv, LIMIT_packet_bytes);
 	return conn_fail(c, REASON_TOO_LARGE, why);
 }
 
@@ -285,11 +305,15 @@ int64_t conn_data(void *conn_ud, sb_conn handle, struct sb_bytes bytes)
 		int r = packet_frame(rest, max, &p);
 		if (r < 0)
 			bad_frame(c, r, &p, max);
-		if (r <= 0 || dispatch(c, &p) == CONN_AGAIN)
+		if (r <= 0 || (p.type == PACKET_PUBLISH && rate_take(c, p.total)))
+			break;
+		if (dispatch(c, &p) == CONN_AGAIN)
 			break;
 		at += p.total;
 	}
 	metrics_count(c->srv->m.bytes_received, at);
+	if (c->state == CONN_NEW || c->waiting_bytes)
+		admission_charge(c, c->state == CONN_NEW ? (uint32_t)(bytes.n - at) : 0);
 	if (c->state < CONN_CLOSING)
 		return (int64_t)at;
 	conn_leave(c, true, SB_DOWN_ERROR, "protocol error");

@@ -10,6 +10,7 @@
 
 struct acks;
 struct alias_out;
+struct address;
 struct connect;
 struct packet;
 struct server;
@@ -28,7 +29,8 @@ enum { /* why reading is stopped */
        CONN_HOLD_CONNECT = 2,
        CONN_HOLD_STORAGE = 4,
        CONN_HOLD_ACKS = 8,
-       CONN_HOLD_OUTPUT = 16
+       CONN_HOLD_OUTPUT = 16,
+       CONN_HOLD_RATE = 32
 };
 
 /* What a packet handler answers when the packet must come again later; a hold has been set. */
@@ -64,6 +66,10 @@ struct conn {
 	struct conn *next, *prev; /* of the server */
 	struct conn *stalled_next;
 	int64_t until_ns;         /* UTC at which its certificate or token ends; 0: never */
+	struct conn *rate_next;   /* waits for its rate, if rate_held */
+	struct address *address;  /* may be NULL */
+	uint32_t waiting_bytes;   /* of an unfinished CONNECT, as charged */
+	uint8_t refused_by;       /* LIMIT_* + 1: its CONNECT will be refused */
 	uint32_t last_rx, opened; /* ticks */
 	uint32_t max_out;         /* longest packet the client takes */
 	uint32_t n_direct,
@@ -72,6 +78,7 @@ struct conn {
 	uint16_t keepalive_s, window; /* window: of the client, for what we send */
 	uint16_t alias_max;           /* of the client, and of what we use */
 	uint8_t state, version, hold;
+	bool rate_held;
 	bool stalled, detail; /* detail: the client wants reason strings */
 	char peer[46];
 };

@@ -243,7 +243,7 @@ static void on_auth(void *ud, sb_token token, int32_t r, const struct sb_princip
 	}
 	if (r < 0 || !who) {
 		if (r == SB_E_OVERLOAD || r == -EAGAIN || r == -ENOMEM)
-			connack_refuse(c, REASON_BUSY, "too many logins at once, try later");
+			admission_busy(c);
 		else if (r == SB_E_SUSPENDED)
 			connack_refuse(c, REASON_NOT_AUTHORIZED, sb_strerror(r));
 		else
@@ -275,6 +275,9 @@ int connect_take(struct conn *c, const struct packet *p)
 		return conn_fail(c, bad, "malformed CONNECT");
 	note(c, &f);
 	r = check(c, &f);
+	if (r < 0)
+		return r;
+	r = admission_check(c, f.id, f.username);
 	if (r < 0)
 		return r;
 	c->connect = keep(c, &f);
@@ -378,7 +381,9 @@ static void attach(struct conn *c, struct session *s)
 
 	wheel_take(&s->link);
 	will_drop(s);
+	rate_part(s);
 	s->who = req->who;
+	rate_join(s);
 	s->conn = c;
 	s->expiry_s = req->expiry_s;
 	s->will = req->will;
@@ -404,11 +409,13 @@ void connect_proceed(struct conn *c)
 		               "the client identifier belongs to somebody else");
 		return;
 	}
+	if (admission_flaps(c, s))
+		return;
 	if (s && take_over(c, s))
 		return;
 	s = session_for(c, session_find(srv, sb_str_of(req->id, req->id_n)), &present);
 	if (!s) {
-		connack_refuse(c, REASON_QUOTA, "no room for another session");
+		admission_no_room(c);
 		return;
 	}
 	attach(c, s);

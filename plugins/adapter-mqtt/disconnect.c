@@ -58,6 +58,7 @@ int disconnect_take(struct conn *c, const struct packet *p)
 	} else if (p->body.n) {
 		return conn_fail(c, REASON_MALFORMED, "DISCONNECT with a body");
 	}
+	flap_forgive(c->session);
 	conn_shut(c);
 	conn_leave(c, reason != REASON_SUCCESS, reason ? SB_DOWN_ERROR : SB_DOWN_CLEAN,
 	           "disconnected");

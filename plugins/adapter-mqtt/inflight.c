@@ -318,10 +318,12 @@ void inflight_deliver(struct session *s, struct route *rt, const struct inflight
 	if (r == 0)
 		return;
 	lost(s);
+	limit_count(s->srv, LIMIT_queue);
 	if (r == SB_E_QUOTA && online(s)) {
 		metrics_count(s->srv->m.slow_subscribers, 1);
 		conn_fail(s->conn, REASON_QUOTA,
-		          "messages are not read fast enough: queue is full");
+		          "messages are not read fast enough: queue is full (max-queued-bytes, "
+		          "max-queued-messages)");
 	}
 }
 
@@ -382,6 +384,22 @@ void inflight_shared(struct session *s,
 		if (e->share && e->msg && !begun)
 			fn(s, e);
 	}
+}
+
+uint32_t inflight_shed(struct session *s, uint32_t bytes)
+{
+	struct inflight *f = &s->out;
+	uint32_t goal = f->bytes > bytes ? f->bytes - bytes : 0;
+	uint32_t n = 0;
+
+	for (; f->sent < f->tail && f->bytes > goal; n++) {
+		struct inflight_entry *e = entry_at(f, f->sent);
+		if (f->resend == f->sent)
+			f->resend++;
+		f->sent++;
+		finish(s, e);
+	}
+	return n;
 }
 
 void inflight_clear(struct session *s)

@@ -64,4 +64,7 @@ int inflight_pubcomp(struct session *s, uint16_t id);
  * not sent, and QoS 1 that was not acknowledged. */
 void inflight_shared(struct session *s,
                      void (*fn)(struct session *s, const struct inflight_entry *e));
+/* Drops messages that wait to be sent, oldest first, until so many bytes are free; what was sent
+ * already stays. How many were dropped. */
+uint32_t inflight_shed(struct session *s, uint32_t bytes);
 void inflight_clear(struct session *s);

@@ -36,7 +36,32 @@
 	X(connect_timeout_s, 1, 3600, 10, "seconds in which CONNECT must be complete")       \
 	X(keepalive_max_s, 0, 65535, 0,                                                      \
 	  "longest keep-alive, told to 5.0 clients that want a longer one; 0: any")          \
-	X(session_expiry_max_s, 0, 31536000, 604800, "longest time a session is kept")
+	X(session_expiry_max_s, 0, 31536000, 604800, "longest time a session is kept")       \
+	X(max_connections_per_address, 1, 1000000, 16000,                                    \
+	  "open connections of one IPv4 address or IPv6 /64")                                \
+	X(connect_rate, 0, 100000, 2000,                                                     \
+	  "connections a second that are let in; sessions that are kept first, then known "  \
+	  "names; 0: any")                                                                   \
+	X(connect_burst, 1, 1000000, 20000, "connections let in at once above connect-rate") \
+	X(connect_rate_per_address, 0, 100000, 500,                                          \
+	  "connections a second of one IPv4 address or IPv6 /64; 0: any")                    \
+	X(connect_burst_per_address, 1, 1000000, 20000,                                      \
+	  "connections at once above connect-rate-per-address")                              \
+	X(max_reconnects_per_minute, 0, 60000, 30,                                           \
+	  "connections a minute of one client identifier that did not end with DISCONNECT; " \
+	  "more are held off; 0: any")                                                       \
+	X(max_takeovers_per_minute, 0, 60000, 10,                                            \
+	  "times a minute a client identifier may be taken over; 0: any")                    \
+	X(max_unauthenticated_bytes, 65536, 1073741824, 4194304,                             \
+	  "memory for all CONNECTs that are not complete; 2 KiB of each are free")           \
+	X(max_topic_levels, 1, 64, 64, "levels of a topic name and filter")                  \
+	X(max_filters, 1, 1024, 1024, "topic filters in one SUBSCRIBE")                      \
+	X(max_total_queued_bytes, 65536, 2147483647, 268435456,                              \
+	  "bytes waiting for all sessions; beyond it the biggest queue is cut")              \
+	X(max_messages_per_second, 0, 1000000, 0,                                            \
+	  "publishes of one device that are read in a second, the others wait; 0: any")      \
+	X(max_bytes_per_second, 0, 1000000000, 0,                                            \
+	  "bytes of publishes of one device that are read in a second; 0: any")
 
 #define LIST(name, fallback, text)                                                            \
 	"\"" name "\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":127}," \

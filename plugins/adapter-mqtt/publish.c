@@ -274,11 +274,14 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 	bool telemetry = kind == TOPIC_TELEMETRY;
 	bool windowed = p->qos && (keeps || (telemetry && c->acks));
 	bool heard = true;
+	static const char no_room[] = "no room for another retained message (max-retained, "
+				      "max-retained-bytes)";
 	uint32_t ref = 0;
 
 	if (p->retain && !keeps) {
 		metrics_count(srv->m.retained_refused, 1);
-		return refuse(c, p, REASON_QUOTA, "no room for another retained message");
+		limit_session(c->session, LIMIT_retained, no_room);
+		return refuse(c, p, REASON_QUOTA, no_room);
 	}
 	uint8_t waits = (uint8_t)(telemetry + keeps);
 	if (windowed && acks_reserve(c, p->id, p->qos, waits, &ref) < 0)
@@ -306,17 +309,26 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 /* A topic seen for the first time on this connection, or not telemetry. */
 static int take_slow(struct conn *c, const struct publish *p)
 {
+	const struct config *config = &c->srv->config;
 	struct session *s = c->session;
 	struct topic_name name;
 	sb_device device = 0;
+	char big[160];
 
 	if (!packet_utf8(p->topic))
 		return conn_fail(c, REASON_MALFORMED, "topic is not UTF-8");
 	if (memchr(p->topic.p, '+', p->topic.n) || memchr(p->topic.p, '#', p->topic.n))
 		return conn_fail(c, REASON_BAD_TOPIC, "topic name with wildcards");
-	if (!topic_name_ok(p->topic, c->srv->config.max_topic_bytes)) {
-		count_refusal(s, 0, p->topic, "topic name too long or too deep");
-		return refuse(c, p, REASON_BAD_TOPIC, "topic name too long or too deep");
+	if (!topic_name_ok(p->topic, config->max_topic_bytes) ||
+	    topic_levels(p->topic) > config->max_topic_levels) {
+		limit_count(c->srv, LIMIT_topic);
+		snprintf(big, sizeof(big),
+		         "topic of %zu bytes and %u levels, %u (max-topic-bytes) "
+		         "and %u (max-topic-levels) are allowed",
+		         p->topic.n, topic_levels(p->topic), config->max_topic_bytes,
+		         config->max_topic_levels);
+		count_refusal(s, 0, p->topic, big);
+		return refuse(c, p, REASON_BAD_TOPIC, big);
 	}
 	topic_classify(p->topic, &name);
 	const char *why = acl_publish(s, p->topic, &name);
@@ -373,6 +385,16 @@ static int take_known(struct conn *c, const struct publish *p)
 	return take_slow(c, p);
 }
 
+static int too_many(struct conn *c)
+{
+	char why[80];
+
+	limit_count(c->srv, LIMIT_receive_maximum);
+	snprintf(why, sizeof(why), "more than %u unfinished publishes (receive-maximum)",
+	         c->srv->config.receive_maximum);
+	return conn_fail(c, REASON_RECEIVE_MAXIMUM, why);
+}
+
 /* Accounts for a publish that will be acknowledged: 0, CONN_AGAIN, -EPROTO. */
 static int admit(struct conn *c, const struct publish *p)
 {
@@ -380,7 +402,7 @@ static int admit(struct conn *c, const struct publish *p)
 
 	if (conn_is_v5(c)) {
 		if (c->n_open >= config->receive_maximum)
-			return conn_fail(c, REASON_RECEIVE_MAXIMUM, "receive maximum exceeded");
+			return too_many(c);
 	} else if (acks_waiting(c) >= config->max_unacked) {
 		conn_hold(c, CONN_HOLD_ACKS);
 		return CONN_AGAIN;

@@ -9,6 +9,7 @@
 #include "message.h"
 #include "packet.h"
 #include "properties.h"
+#include "quota.h"
 #include "server.h"
 #include "share.h"
 
@@ -245,6 +246,8 @@ bool route_publish(struct server *srv, const struct publish *p, struct session *
 	for (uint32_t i = 0; i < rs->n_shares; i++)
 		share_deliver(&rt, rs->shares[i], NULL);
 	message_unref(rt.msg);
+	if (*srv->m.queued_bytes > srv->config.max_total_queued_bytes)
+		quota_enforce(srv);
 	if (rt.lost)
 		metrics_count(srv->m.publish_dropped, 1);
 	return rt.matched;

@@ -11,6 +11,7 @@
 #include "conn.h"
 #include "connack.h"
 #include "connect.h"
+#include "quota.h"
 #include "reason.h"
 #include "store.h"
 
@@ -102,6 +103,10 @@ static void on_tick(void *ud)
 	wheel_run(&srv->conn_wheel, srv->tick);
 	wheel_run(&srv->session_wheel, srv->tick);
 	walk_on(srv);
+	admission_tick(srv);
+	address_sweep(srv);
+	rate_tick(srv);
+	quota_enforce(srv);
 }
 
 static int listen_all(struct server *srv)
@@ -112,7 +117,7 @@ static int listen_all(struct server *srv)
 		bool tls = config->listen[i].tls;
 		const char *address = config->listen[i].address;
 		struct sb_listen spec = { .size = sizeof(spec),
-			                  .max_conns = config->max_connections,
+			                  .max_conns = config->max_connections + SERVER_GRACE,
 			                  .max_in_bytes = config->max_packet_bytes + READ_AHEAD,
 			                  .max_out_bytes = config->max_out_bytes,
 			                  .address = sb_str_of(address, strlen(address)),
@@ -161,8 +166,12 @@ static int make_metrics(struct server *srv)
 int server_start(struct server *srv)
 {
 	int r = make_metrics(srv);
+	if (r >= 0)
+		r = limit_init(srv);
 	if (r < 0)
 		return r;
+	srv->seed = server_random();
+	admission_init(srv);
 	r = sessions_init(&srv->sessions, server_random());
 	if (r >= 0)
 		r = trie_init(&srv->subs, server_random());
@@ -273,4 +282,6 @@ void server_fini(struct server *srv)
 	pending_fini(&srv->pending);
 	route_scratch_fini(&srv->route);
 	free(srv->acl_text);
+	flap_fini(&srv->flaps);
+	address_fini(&srv->addresses);
 }

@@ -6,14 +6,21 @@
 #include <signalbox/plugin.h>
 
 #include "acks.h"
+#include "address.h"
+#include "admission.h"
+#include "flap.h"
 #include "keepalive.h"
+#include "limit.h"
 #include "metrics.h"
+#include "rate.h"
 #include "retained.h"
 #include "route.h"
 #include "session.h"
 #include "trie.h"
 
 #define SERVER_MAX_LISTEN 8
+/* Connections beyond the limit that are kept until they have been told why they cannot stay. */
+#define SERVER_GRACE 256u
 
 struct config {
 	struct {
@@ -31,6 +38,11 @@ struct config {
 	uint32_t max_topic_bytes, topic_alias_maximum, max_out_bytes;
 	uint32_t max_retained, max_retained_bytes;
 	uint32_t connect_timeout_s, keepalive_max_s, session_expiry_max_s;
+	uint32_t max_connections_per_address, max_unauthenticated_bytes;
+	uint32_t connect_rate, connect_burst, connect_rate_per_address, connect_burst_per_address;
+	uint32_t max_reconnects_per_minute, max_takeovers_per_minute;
+	uint32_t max_topic_levels, max_filters, max_total_queued_bytes;
+	uint32_t max_messages_per_second, max_bytes_per_second;
 };
 
 struct conn;
@@ -62,6 +74,13 @@ struct server {
 	struct conn *stalled, **stalled_at; /* waiting for the storage, in order */
 	uint32_t n_conns;
 	sb_timer ticker;
+	uint64_t seed;          /* of the tables that strangers fill */
+	uint64_t unknown_bytes; /* of CONNECTs that are not complete, beyond what is free */
+	uint64_t *limits[LIMIT_COUNT];
+	struct addresses addresses;
+	struct admission admission;
+	struct flaps flaps;
+	struct rates rates;
 };
 
 /* One line, formatted only if somebody listens. */

@@ -124,6 +124,7 @@ static void release(struct session *s)
 
 	session_reset(s);
 	will_drop(s);
+	rate_part(s);
 	wheel_take(&s->link);
 	while (*at != s)
 		at = &(*at)->chain;

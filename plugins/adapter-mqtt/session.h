@@ -33,6 +33,7 @@ struct session {
 	struct inflight out;
 	struct id_set received;
 	struct sb_principal who;
+	struct rate *rate;        /* NULL: without limits */
 	sb_device speaks_for;     /* the device whose session this is; 0: none */
 	struct sub *retained_sub; /* with the next two: progress of retained_pump() */
 	uint64_t retained_seen, retained_end;

@@ -1,6 +1,7 @@
 #include "subscribe.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "acl.h"
 #include "conn.h"
@@ -11,6 +12,10 @@
 #include "topic.h"
 
 #define FILTERS_MAX 1024
+#define TOO_MANY    "too many subscriptions (max-subscriptions, max-subscription-bytes)"
+
+#define TOO_DEEP "topic filter of more levels than max-topic-levels"
+#define TOO_LONG "too many filters in one SUBSCRIBE (max-filters)"
 
 struct request { /* one filter of a SUBSCRIBE */
 	struct sb_str filter, group;
@@ -66,14 +71,20 @@ static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t iden
 	if (!topic_filter_ok(rq->filter, srv->config.max_topic_bytes))
 		return no(why, REASON_BAD_FILTER,
 		          "topic filter is malformed, too long or too deep");
+	if (topic_levels(rq->filter) > srv->config.max_topic_levels) {
+		limit_session(s, LIMIT_topic, TOO_DEEP);
+		return no(why, REASON_BAD_FILTER, TOO_DEEP);
+	}
 	const char *denied = acl_subscribe(s, rq->filter, &part);
 	if (denied)
 		return no(why, REASON_NOT_AUTHORIZED, denied);
 	if ((s->n_subs >= srv->config.max_subscriptions ||
 	     s->sub_bytes + trie_cost(rq->group, rq->filter) >
 	             srv->config.max_subscription_bytes) &&
-	    !trie_find(&srv->subs, s, rq->group, rq->filter))
-		return no(why, REASON_QUOTA, "this session has no room for another subscription");
+	    !trie_find(&srv->subs, s, rq->group, rq->filter)) {
+		limit_session(s, LIMIT_subscriptions, TOO_MANY);
+		return no(why, REASON_QUOTA, TOO_MANY);
+	}
 	int r = trie_add(&srv->subs, s, rq->group, rq->filter, &sub);
 	if (r < 0)
 		return no(why, REASON_UNSPECIFIED, "out of memory");
@@ -134,8 +145,10 @@ int subscribe_take(struct conn *c, const struct packet *p)
 		return conn_fail(c, REASON_PROTOCOL_ERROR, "SUBSCRIBE without a filter");
 	while (cursor_left(&in)) {
 		struct request rq = { 0 };
-		if (n == FILTERS_MAX)
-			return conn_fail(c, REASON_QUOTA, "too many filters in one SUBSCRIBE");
+		if (n == c->srv->config.max_filters) {
+			limit_session(c->session, LIMIT_filters, TOO_LONG);
+			return conn_fail(c, REASON_QUOTA, TOO_LONG);
+		}
 		uint8_t bad = take_request(c, &in, &rq);
 		if (bad)
 			return conn_fail(c, bad, "malformed SUBSCRIBE");

@@ -125,3 +125,12 @@ int topic_share_parse(struct sb_str filter, struct topic_share *out)
 	out->filter = sb_str_of(slash + 1, filter.n - out->group.n - 1);
 	return out->filter.n ? 1 : -EINVAL;
 }
+
+uint32_t topic_levels(struct sb_str topic)
+{
+	uint32_t n = 1;
+
+	for (size_t i = 0; i < topic.n; i++)
+		n += topic.p[i] == '/';
+	return n;
+}

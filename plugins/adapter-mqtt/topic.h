@@ -26,6 +26,7 @@ struct topic_name {
 bool topic_name_ok(struct sb_str name, uint32_t max);
 /* A topic for the answers to a message: at least one byte, no wildcard. */
 bool topic_response_ok(struct sb_str name);
+uint32_t topic_levels(struct sb_str topic);
 /* A filter to subscribe to: wildcards stand alone in their level, # is the last one. */
 bool topic_filter_ok(struct sb_str filter, uint32_t max);
 void topic_classify(struct sb_str name, struct topic_name *out);

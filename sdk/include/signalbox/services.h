@@ -293,6 +293,8 @@ struct sb_devices {
 	 * across a restart. 0; -EACCES: it is gone or disabled; SB_E_SUSPENDED. A role is never
 	 * raised. */
 	int32_t (*renew)(struct sb_host *, struct sb_principal *who);
+	/* [any] 1 if there is a device with this id, else 0. */
+	int32_t (*known)(struct sb_host *, struct sb_str id);
 };
 
 /* ---- "sb.docs/1": small documents of the instance, in a space of its own, durable */

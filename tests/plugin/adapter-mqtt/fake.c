@@ -142,7 +142,7 @@ static uint64_t *cell(struct sb_host *h, const char *name)
 	for (uint32_t i = 0; i < f->n_cells; i++)
 		if (strcmp(f->names[i], name) == 0)
 			return &f->cells[i];
-	assert(f->n_cells < 64);
+	assert(f->n_cells < 128);
 	f->names[f->n_cells] = name;
 	return &f->cells[f->n_cells++];
 }
@@ -343,12 +343,13 @@ struct fake *fake_free(struct fake *f)
 struct fake_conn *fake_connect(struct fake *f)
 {
 	static sb_conn handles = 100;
+	const char *peer = f->address ? f->address : "127.0.0.1:40000";
 	struct fake_conn *c = calloc(1, sizeof(*c));
 	c->fake = f;
 	c->handle = ++handles;
 	c->next = f->conns;
 	f->conns = c;
-	if (f->listen.open(f->listen.ud, c->handle, SB_STR("127.0.0.1:40000"), &c->ud) < 0)
+	if (f->listen.open(f->listen.ud, c->handle, sb_str_of(peer, strlen(peer)), &c->ud) < 0)
 		c->closed = true;
 	return c;
 }

@@ -54,6 +54,7 @@ struct fake {
 	int32_t auth_r;
 	uint32_t out_limit; /* unread bytes beyond which write() says SB_AGAIN */
 	int64_t now_ns;
+	const char *address; /* of the next connections; NULL: 127.0.0.1:40000 */
 	sb_task_fn tick;
 	void *tick_ud;
 	char devices[16][64];
@@ -64,8 +65,8 @@ struct fake {
 	uint64_t gone, rights;
 	char fate[200]; /* the newest reason */
 	uint32_t n_fates;
-	uint64_t cells[64];
-	const char *names[64];
+	uint64_t cells[128];
+	const char *names[128];
 	uint32_t n_cells;
 	struct {
 		const char *name;

@@ -186,6 +186,12 @@ static int32_t renew(struct sb_host *h, struct sb_principal *who)
 	return who->id == of(h)->gone ? -EACCES : 0;
 }
 
+static int32_t known(struct sb_host *h, struct sb_str id)
+{
+	(void)h;
+	return id.n >= 5 && memcmp(id.p, "known", 5) == 0;
+}
+
 const struct sb_devices fake_services_devices = { .size = sizeof(fake_services_devices),
 	                                          .authenticate = authenticate,
 	                                          .resolve = resolve,
@@ -196,7 +202,8 @@ const struct sb_devices fake_services_devices = { .size = sizeof(fake_services_d
 	                                          .id_of = id_of,
 	                                          .may = may,
 	                                          .rights = rights,
-	                                          .renew = renew };
+	                                          .renew = renew,
+	                                          .known = known };
 
 /* ---- documents */
 

@@ -407,7 +407,9 @@ static void connections_are_limited(void **state)
 	struct peer a = peer_up(f, &(struct peer_login){ .id = "a", .version = 5 }, NULL);
 	assert_int_equal(refused(f, &(struct peer_login){ .id = "b", .version = 5 }), REASON_QUOTA);
 	peer_dial(f, 5);
-	assert_true(peer_dial(f, 5).conn->closed);
+	assert_int_equal(refused(f, &(struct peer_login){ .id = "c", .version = 5 }), REASON_QUOTA);
+	assert_int_equal(fake_metric(f, "limit_sessions"), 1);
+	assert_int_equal(fake_metric(f, "limit_connections"), 1);
 	fake_hangup(a.conn);
 	peer_up(f, &(struct peer_login){ .id = "b", .version = 5 }, NULL);
 	fake_free(f);

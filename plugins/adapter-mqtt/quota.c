@@ -1,0 +1,44 @@
+#include "quota.h"
+
+#include <stdio.h>
+
+#include "conn.h"
+#include "limit.h"
+#include "reason.h"
+#include "server.h"
+#include "session.h"
+
+#define ROUNDS 8 /* of one call; the next tick goes on */
+
+static struct session *biggest(const struct sessions *all)
+{
+	struct session *most = NULL;
+
+	for (uint32_t i = 0; i < all->cap; i++)
+		for (struct session *s = all->buckets[i]; s; s = s->chain)
+			if (s->out.bytes && (!most || s->out.bytes > most->out.bytes))
+				most = s;
+	return most;
+}
+
+void quota_enforce(struct server *srv)
+{
+	uint32_t max = srv->config.max_total_queued_bytes;
+	char why[160];
+
+	for (int i = 0; i<ROUNDS && * srv->m.queued_bytes> max; i++) {
+		struct session *s = biggest(&srv->sessions);
+		if (!s)
+			return;
+		snprintf(why, sizeof(why),
+		         "queues of all sessions fill %u bytes (max-total-queued-bytes), this one "
+		         "most",
+		         max);
+		/* Enough at once, so that the search for the biggest is rare. */
+		uint32_t n = inflight_shed(s, s->out.bytes / 2);
+		metrics_count(srv->m.publish_dropped, n);
+		limit_session(s, LIMIT_total_queue, why);
+		if (s->conn && s->conn->state == CONN_UP)
+			conn_fail(s->conn, REASON_QUOTA, why);
+	}
+}
