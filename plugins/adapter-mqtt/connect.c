@@ -132,7 +132,7 @@ static int check_place(struct conn *c)
 	if (c->srv->draining && config->redirect[0])
 		return connack_refuse(c, REASON_USE_ANOTHER, "the server is stopping");
 	if (c->srv->draining)
-		return connack_refuse(c, REASON_SHUTTING_DOWN, "the server is stopping");
+		return connack_refuse(c, REASON_UNAVAILABLE, "the server is stopping");
 	return 0;
 }
 
@@ -325,7 +325,7 @@ static int take_over(struct conn *c, struct session *s)
 	if (s->waiting && s->waiting != c) {
 		struct conn *other = s->waiting;
 		s->waiting = NULL;
-		connack_refuse(other, REASON_TAKEN_OVER, "a newer connection took the session");
+		connack_refuse(other, REASON_UNSPECIFIED, "a newer connection took the session");
 	}
 	if (s->conn) {
 		struct conn *old = s->conn;

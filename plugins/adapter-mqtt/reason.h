@@ -59,7 +59,6 @@ static inline int reason_v3(uint8_t reason)
 		return 5;
 	case REASON_MALFORMED:
 	case REASON_PROTOCOL_ERROR:
-	case REASON_TAKEN_OVER:
 	case REASON_BAD_TOPIC:
 	case REASON_TOO_LARGE:
 	case REASON_BAD_PAYLOAD:

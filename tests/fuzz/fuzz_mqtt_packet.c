@@ -1,6 +1,7 @@
 /* The parser of every packet a client sends, behind a fixed header that is always right: a first
  * byte (version, connected or not), then packets: first byte, length, body. A second client
  * subscribes to everything. Whatever the server answers must itself be well formed. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,51 @@ static void feed(struct fake_conn *c, uint8_t first, const uint8_t *body, size_t
 	free(buf);
 }
 
+/* The reason codes the standard has for each packet of a server, 0 at their end. */
+static const uint8_t codes[16][32] = {
+	[PACKET_CONNACK] = { 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a,
+	                     0x8c, 0x90, 0x95, 0x97, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f },
+	[PACKET_PUBACK] = { 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99 },
+	[PACKET_PUBREC] = { 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99 },
+	[PACKET_PUBREL] = { 0x92 },
+	[PACKET_PUBCOMP] = { 0x92 },
+	[PACKET_SUBACK] = { 1, 2, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2 },
+	[PACKET_UNSUBACK] = { 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91 },
+	[PACKET_DISCONNECT] = { 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e,
+	                        0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
+	                        0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2 },
+};
+
+static void check_code(uint8_t type, uint8_t code)
+{
+	if (code && !strchr((const char *)codes[type], code))
+		abort();
+}
+
+static void check_codes(const struct packet *p, bool v5)
+{
+	struct cursor c = cursor_of(p->body);
+
+	if (p->type == PACKET_CONNACK && !v5 && p->body.p[1] > 5)
+		abort();
+	if (p->type == PACKET_PUBLISH || p->type == PACKET_PINGRESP || !v5)
+		return;
+	if (p->type != PACKET_DISCONNECT)
+		cursor_u16(&c);
+	if (p->type == PACKET_CONNACK)
+		check_code(p->type, p->body.p[1]);
+	else if (p->type != PACKET_SUBACK && p->type != PACKET_UNSUBACK && cursor_left(&c))
+		check_code(p->type, cursor_u8(&c));
+	if (cursor_left(&c))
+		cursor_bytes(&c, cursor_varint(&c));
+	while (!c.bad && cursor_left(&c))
+		check_code(p->type, cursor_u8(&c));
+	if (c.bad)
+		abort();
+}
+
 /* Everything written so far is a row of packets a server may send, none beyond `max`. */
-static void check(struct fake_conn *c, uint32_t max)
+static void check(struct fake_conn *c, uint32_t max, bool *v5)
 {
 	struct sb_bytes rest = { c->out, c->out_n };
 	struct packet p;
@@ -42,6 +86,9 @@ static void check(struct fake_conn *c, uint32_t max)
 			abort();
 		if (p.type == PACKET_PUBLISH && (p.flags >> 1 & 3) == 3)
 			abort();
+		if (p.type == PACKET_CONNACK)
+			*v5 = p.body.n > 2;
+		check_codes(&p, *v5);
 		rest.p += p.total;
 		rest.n -= p.total;
 	}
@@ -54,6 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	if (!n)
 		return 0;
+	bool v5 = false;
+	bool watches = true;
 	struct fake *f = fake_new();
 	fake_set(f, "anonymous", 1);
 	fake_set(f, "max_retained", 8);
@@ -73,12 +122,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		feed(c, first, data + at, len);
 		at += len;
 		fake_complete(f, 2, 0);
-		check(c, UINT32_MAX);
-		check(watcher, 256);
+		check(c, UINT32_MAX, &v5);
+		check(watcher, 256, &watches);
 	}
 	fake_hangup(c);
 	fake_seconds(f, 20);
-	check(watcher, 256);
+	check(watcher, 256, &watches);
 	/* Nobody else is hurt by whatever it was. */
 	if (watcher->closing || watcher->closed)
 		abort();

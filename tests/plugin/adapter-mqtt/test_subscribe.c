@@ -364,8 +364,7 @@ static uint32_t looked_at(uint32_t n)
 	return nodes;
 }
 
-static void matching_looks_at_as_many_nodes_among_a_hundred_thousand_filters_as_among_ten(
-	void **state)
+static void a_match_among_a_hundred_thousand_filters_looks_at_no_more_than_among_ten(void **state)
 {
 	(void)state;
 	uint32_t few = looked_at(10);
@@ -420,7 +419,7 @@ int main(void)
 		cmocka_unit_test(subscriptions_are_limited),
 		cmocka_unit_test(the_trie_finds_what_matches_and_nothing_else),
 		cmocka_unit_test(
-			matching_looks_at_as_many_nodes_among_a_hundred_thousand_filters_as_among_ten),
+			a_match_among_a_hundred_thousand_filters_looks_at_no_more_than_among_ten),
 		cmocka_unit_test(names_under_devices_have_a_meaning),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
