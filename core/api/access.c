@@ -9,6 +9,7 @@
 #include "api/token.h"
 #include "base/clock.h"
 #include "base/own.h"
+#include "registry/revoked.h"
 #include "registry/users.h"
 
 int access_role(const struct access *access, const struct token_claims *who)
@@ -19,10 +20,21 @@ int access_role(const struct access *access, const struct token_claims *who)
 		return SB_ROLE_NONE;
 	if (who->local)
 		return who->role;
-	int role = users_role(access->users, sb_str_of(who->subject, strlen(who->subject)),
-	                      &since_ns);
+	struct sb_str name = sb_str_of(who->subject, strlen(who->subject));
+	int role = users_role(access->users, name, &since_ns);
 
-	return who->issued_ns < since_ns ? SB_ROLE_NONE : MIN(role, who->role);
+	if (who->issued_ns < since_ns || revoked_has(access->revoked, name, who->issued_ns))
+		return SB_ROLE_NONE;
+	return MIN(role, who->role);
+}
+
+int access_end(const struct access *access, const struct token_claims *who)
+{
+	struct sb_str name = sb_str_of(who->subject, strlen(who->subject));
+
+	if (who->local)
+		return -EPERM;
+	return revoked_add(access->revoked, name, who->issued_ns, who->expires_ns);
 }
 
 int access_check(const struct access *access, struct sb_str token, struct token_claims *out,
@@ -35,7 +47,7 @@ int access_check(const struct access *access, struct sb_str token, struct token_
 	out->role = access_role(access, out);
 	if (out->role != SB_ROLE_NONE)
 		return 0;
-	*why = "the token was withdrawn: its user was removed, disabled or has a new password";
+	*why = "the token was withdrawn: its user logged out, was removed, disabled or has a new password";
 	return -EACCES;
 }
 

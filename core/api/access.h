@@ -5,11 +5,13 @@
 
 struct token_claims;
 struct token_keys;
+struct revoked;
 struct users;
 
 struct access {
 	struct token_keys *keys;
 	struct users *users;
+	struct revoked *revoked;
 };
 
 /* 0 and who it is with the role as of now, or -EACCES and why (a literal). */
@@ -17,6 +19,9 @@ int access_check(const struct access *access, struct sb_str token, struct token_
                  const char **why);
 /* The role now, SB_ROLE_NONE if the token has ended meanwhile. */
 int access_role(const struct access *access, const struct token_claims *who);
+/* Logging out: this token is good for nothing from here on. -EPERM for local ones, behind which
+ * there is nobody. */
+int access_end(const struct access *access, const struct token_claims *who);
 /* A token for who, whose role, subject and flags are set; times are filled in. */
 int access_issue(const struct access *access, struct token_claims *who, int64_t ttl_ns, char *out,
                  size_t cap);

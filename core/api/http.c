@@ -294,6 +294,7 @@ static void begin_post(struct exchange *ex, struct sb_str path)
 	struct sb_str text = server_header(ex->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length,
 	                                   sizeof(length));
 	long n = text.n ? strtol(length, NULL, 10) : -1;
+	struct token_claims who;
 
 	ex->post = true;
 	ex->close_after = true; /* until the body was read */
@@ -309,7 +310,7 @@ static void begin_post(struct exchange *ex, struct sb_str path)
 	}
 	if (text_is(path, "/api/v1/logout")) {
 		ex->close_after = n > 0;
-		login_forget(ex);
+		login_forget(ex, whose(ex, &who) == 0 ? &who : NULL);
 	} else if (!text_is(path, "/api/v1/login")) {
 		refuse_method(ex, "GET");
 	} else if (n > BODY_MAX || n == 0) {

@@ -187,8 +187,10 @@ void login_abandon(struct login *login)
 	login->ex = NULL;
 }
 
-void login_forget(struct exchange *ex)
+void login_forget(struct exchange *ex, const struct token_claims *who)
 {
+	if (who)
+		(void)access_end(&ex->api->access, who);
 	set_cookie(ex, "", 0);
 	buffer_give(&ex->own, "{}", 2);
 	http_answer(ex, 200, "application/json");

@@ -262,7 +262,7 @@ static int call_check(struct call *c)
 	if (!c->error.code && schema_fill(c->api->rpc->schemas[i], c->params) < 0)
 		call_refuse(c, RPC_TOO_LARGE, NULL, "no memory");
 	if (!c->error.code && c->who.must_change && strcmp(name, "session.me") != 0 &&
-	    strcmp(name, "user.password") != 0)
+	    strcmp(name, "session.logout") != 0 && strcmp(name, "user.password") != 0)
 		call_refuse(c, RPC_FORBIDDEN, NULL,
 		            "choose a password of your own first: user.password");
 	return c->error.code ? RPC_REFUSED : 0;

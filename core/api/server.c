@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "registry/revoked.h"
 
 #define LOG_MODULE "api"
 #include "base/log.h"
@@ -267,7 +268,12 @@ int api_new(struct api **out, const struct api_config *config)
 	limiter_init(&api->by_address, 10, 0.2);
 	/* More than one address can use up: nobody locks a user out from one machine. */
 	limiter_init(&api->by_user, 20, 0.5);
+	pthread_mutex_init(&api->passwords_lock, NULL);
+	limiter_init(&api->passwords, 10, 0.2);
 	int r = mailbox_init(&api->mailbox, 65536);
+
+	if (r == 0)
+		r = revoked_new(&api->access.revoked, config->docs);
 
 	if (r == 0)
 		r = token_keys_open(&api->access.keys, config->data_dir, true);
@@ -293,6 +299,8 @@ struct api *api_free(struct api *api)
 	rpc_free(api->rpc);
 	assets_free(api->assets);
 	token_keys_free(api->access.keys);
+	revoked_free(api->access.revoked);
+	pthread_mutex_destroy(&api->passwords_lock);
 	mailbox_fini(&api->mailbox);
 	free(api);
 	return NULL;
@@ -303,6 +311,8 @@ int api_start(struct api *api, char *address, size_t cap)
 	int port = 0;
 	int r = listen_parse(api, &port);
 
+	if (r == 0)
+		r = revoked_load(api->access.revoked);
 	if (r == 0)
 		r = jobs_new(&api->jobs, QUERY_THREADS, QUERY_WAITING);
 	if (r == 0)

@@ -57,6 +57,8 @@ struct api {
 	int64_t checked_ns; /* when tokens of sessions were looked at */
 	struct session *first_session;
 	struct limiter by_address, by_user;
+	pthread_mutex_t passwords_lock;
+	struct limiter passwords; /* present ones that were wrong, by user; any thread */
 	struct api_counts counts;
 };
 

@@ -43,8 +43,12 @@ static int session_login(struct cli *cli)
 static int session_logout(struct cli *cli)
 {
 	char path[600];
+	json_t *answer = NULL;
 
-	(void)cli;
+	/* Whether or not the platform can be reached, nothing is kept here. */
+	if (cli->token[0])
+		(void)cli_call(cli, "session.logout", NULL, &answer);
+	json_decref(answer);
 	if (config_path(path, sizeof(path)) && unlink(path) < 0 && errno != ENOENT) {
 		fprintf(stderr, "signalbox: cannot remove %s: %s\n", path, strerror(errno));
 		return CLI_FAILED;
@@ -55,6 +59,6 @@ static int session_logout(struct cli *cli)
 const struct command session_commands[] = {
 	{ "login", "USER", "Logs in and keeps the token for the next commands.", login_options,
 	  session_login, 1, 1 },
-	{ "logout", "", "Forgets the kept token.", NULL, session_logout, 0, 0 },
+	{ "logout", "", "Ends the kept token and forgets it.", NULL, session_logout, 0, 0 },
 	{ 0 },
 };

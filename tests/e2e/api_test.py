@@ -568,6 +568,49 @@ def test_the_first_admin_logs_in_and_must_choose_a_password():
         assert answer.status == 200 and "Max-Age=0" in answer.getheader("set-cookie")
 
 
+def test_logging_out_ends_the_token_and_no_other():
+    with Platform() as p:
+        p.call("user.create", name="eve", password="a first password", role="operator")
+        with_eve = {"name": "eve", "old": "a first password", "new": "a second password"}
+        first = json.loads(login(p, "eve", with_eve["old"]).data)["token"]
+
+        async def choose():
+            async with connect(p, first) as ws:
+                return (await ask(ws, "user.password", old=with_eve["old"], new=with_eve["new"]))["result"]["token"]
+
+        token = asyncio.run(choose())
+        other = json.loads(login(p, "eve", with_eve["new"]).data)["token"]
+        third = json.loads(login(p, "eve", with_eve["new"]).data)["token"]
+        s = opened(p, token)
+        assert request(p, "POST", "/api/v1/logout", Authorization="Bearer " + token, Content_Length="0").status == 200
+        assert close_code(s) == 4401
+        assert head(upgrade(p, token=token)) == 401
+
+        async def end():
+            async with connect(p, third) as ws:
+                return await ask(ws, "session.logout")
+
+        assert "result" in asyncio.run(end())
+        assert p.stop() == 0
+        p.start()
+        assert [head(upgrade(p, token=t)) for t in (token, other, third)] == [401, 101, 401]
+
+
+def test_guesses_of_the_present_password_are_limited():
+    with Platform() as p:
+        p.call("user.create", name="eve", password="a first password", role="viewer")
+        token = json.loads(login(p, "eve", "a first password").data)["token"]
+
+        async def guess():
+            async with connect(p, token) as ws:
+                answers = [await ask(ws, "user.password", old=f"guess {n}", new="a second password") for n in range(14)]
+                return [answer["error"]["data"]["name"] for answer in answers]
+
+        names = asyncio.run(guess())
+        assert names[0] == "forbidden" and names[-1] == "rate_limited", names
+        assert names.count("forbidden") < 14
+
+
 def test_a_removed_or_disabled_user_is_out_at_once():
     with Platform() as p:
         p.call("user.create", name="eve", password="a first password", role="operator")

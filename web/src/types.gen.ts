@@ -355,6 +355,11 @@ export interface Methods {
       cursor?: string;
     };
   };
+  /** Ends the token that is asking, before its time. Role: viewer. */
+  "session.logout": {
+    params: Record<string, never>;
+    result: Record<string, never>;
+  };
   /** Who is asking. Role: viewer. */
   "session.me": {
     params: Record<string, never>;

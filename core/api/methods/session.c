@@ -1,14 +1,31 @@
 /* session.*, subscription.*: about this connection. */
+#include <errno.h>
+
 #include <signalbox/services.h>
 
 #include "api/live.h"
 #include "api/login.h"
 #include "api/rpc.h"
+#include "api/server.h"
 #include "methods.gen.h"
 
 int session_me_call(struct call *c)
 {
 	login_give(&c->result, &c->who, NULL);
+	return 0;
+}
+
+/* This connection ends with the next look at the tokens of all. */
+int session_logout_call(struct call *c)
+{
+	int r = access_end(&c->api->access, &c->who);
+
+	if (r == -EPERM)
+		return call_refuse(c, RPC_FORBIDDEN, NULL, "a local token ends by itself");
+	if (r < 0)
+		return r;
+	wire_map(&c->result);
+	wire_map_end(&c->result);
 	return 0;
 }
 

@@ -156,6 +156,23 @@ static int token_give(struct call *c, struct token_claims *who, int64_t ttl_ns)
 	return 0;
 }
 
+/* As many guesses as at the door, whoever holds the token. Seconds to wait, 0: go on. */
+static int password_limit(struct api *api, struct sb_str name)
+{
+	pthread_mutex_lock(&api->passwords_lock);
+	int wait_s = limiter_try(&api->passwords, name, clock_mono());
+
+	pthread_mutex_unlock(&api->passwords_lock);
+	return wait_s;
+}
+
+static void password_was_right(struct api *api, struct sb_str name)
+{
+	pthread_mutex_lock(&api->passwords_lock);
+	limiter_give_back(&api->passwords, name);
+	pthread_mutex_unlock(&api->passwords_lock);
+}
+
 int user_password_call(struct call *c)
 {
 	struct users *users = c->api->config.users;
@@ -167,8 +184,11 @@ int user_password_call(struct call *c)
 
 	if (c->who.local)
 		return call_refuse(c, RPC_FORBIDDEN, NULL, "a local token has no user behind it");
+	if (password_limit(c->api, name) > 0)
+		return call_refuse(c, RPC_RATE_LIMITED, "/old", "too many tries, wait a little");
 	if (users_check(users, name, old, &role, &must_change) < 0)
 		return call_refuse(c, RPC_FORBIDDEN, "/old", "the present password is wrong");
+	password_was_right(c->api, name);
 	if (old.n == change.password.n && memcmp(old.p, change.password.p, old.n) == 0)
 		return call_refuse(c, RPC_INVALID_PARAMS, "/new",
 		                   "must differ from the present one");

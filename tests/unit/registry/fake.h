@@ -137,6 +137,15 @@ int docs_put_wait(struct docs *docs, const struct sb_doc_put *puts, uint32_t n)
 	return r;
 }
 
+int docs_put(struct docs *docs, struct sb_str space, struct sb_str key, struct sb_bytes doc,
+             uint64_t if_rev, docs_done_fn done, void *ud)
+{
+	(void)if_rev;
+	(void)done;
+	(void)ud;
+	return docs_put_wait(docs, &(struct sb_doc_put){ space, key, doc, UINT64_MAX }, 1);
+}
+
 int docs_scan_wait(struct docs *docs, struct sb_str space, docs_row_fn fn, void *ud)
 {
 	int r = 0;
