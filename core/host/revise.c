@@ -21,6 +21,7 @@ struct step {
 	enum revise_effect effect;
 	struct config config;  /* the other one: the new until it is applied, then the old */
 	char *text;            /* the same for people */
+	char *origin;          /* where the new one begins; NULL: no line does */
 	bool is_new, is_ended; /* of this revision; ended: stopped and destroyed */
 	bool is_swapped;       /* in->config is the new one */
 };
@@ -41,6 +42,7 @@ struct revise *revise_free(struct revise *v)
 	for (size_t i = 0; i < v->n; i++) {
 		config_fini(&v->steps[i].config);
 		free(v->steps[i].text);
+		free(v->steps[i].origin);
 	}
 	free(v->steps);
 	free(v->wanted);
@@ -170,12 +172,13 @@ static int compare(struct revise *v, const struct conf *conf, const struct produ
 	           !(in->descriptor->flags & SB_SINGLETON);
 	if (try)
 		r = lifecycle_try(in, &config);
-	if (r < 0) {
-		const struct conf_entry *e = conf_entry(conf, name, 0);
+	const struct conf_entry *e = conf_entry(conf, name, 0);
+	if (r < 0)
 		log_error(0, "%s: [%s] is refused by its plugin", e ? e->origin : "built in", name);
-	}
 	if (r >= 0)
 		r = add_step(v, in, effect, &config);
+	if (r >= 0 && e)
+		v->steps[v->n - 1].origin = strdup(e->origin);
 	config_fini(&config);
 	return r;
 }
@@ -285,7 +288,11 @@ static int begin(struct step *s)
 		s->is_new = true;
 	s->is_ended = false;
 	swap(s);
-	return lifecycle_begin(s->in);
+	int r = lifecycle_begin(s->in);
+	if (r < 0)
+		log_error(0, "%s: [%s] cannot run like this", s->origin ? s->origin : "built in",
+		          s->in->name);
+	return r;
 }
 
 static void forget(struct instance *in)

@@ -122,11 +122,15 @@ static int check_spec(struct instance *in, const struct sb_listen *spec)
 		return log_error(-EXDEV, "%s listens outside its own thread", in->name);
 	if (spec->size < SPEC_1_0 || !spec->data || !spec->address.p || !spec->address.n)
 		return -EINVAL;
-	if (spec->tls && !in->host->config.tls)
-		return log_error(
-			-ENOKEY,
-			"%s wants TLS on %.*s, but there is no certificate: set tls.cert and tls.key",
-			in->name, (int)spec->address.n, spec->address.p);
+	if (spec->tls && !in->host->config.tls) {
+		(void)service_core()->fail(instance_handle(in), -ENOKEY,
+		                           SB_STR("TLS needs tls.certificate and tls.key, in force "
+		                                  "since the start of the service"));
+		return log_error(-ENOKEY,
+		                 "%s wants TLS on %.*s, but there is no certificate: set "
+		                 "tls.certificate and tls.key",
+		                 in->name, (int)spec->address.n, spec->address.p);
+	}
 	if (count_listeners(in) >= MAX_LISTENERS)
 		return log_error(SB_E_QUOTA, "%s has %d listeners already", in->name,
 		                 MAX_LISTENERS);
@@ -183,6 +187,17 @@ static int add_listener(struct instance *in, struct listener *l)
 	return r;
 }
 
+/* Said here, and in the plugin's own words if its start fails by it. */
+static int cannot_listen(struct instance *in, int r, struct sb_str address)
+{
+	char why[200];
+	int n = snprintf(why, sizeof(why), "cannot listen on %.*s: %s", (int)address.n, address.p,
+	                 sb_strerror(r));
+	size_t cut = MIN((size_t)MAX(n, 0), sizeof(why) - 1);
+	(void)service_core()->fail(instance_handle(in), r, sb_str_of(why, cut));
+	return log_error(r, "%s cannot listen on %.*s", in->name, (int)address.n, address.p);
+}
+
 static int32_t begin_listen(struct sb_host *h, const struct sb_listen *spec, uint32_t *port)
 {
 	struct instance *in = instance_of(h);
@@ -207,8 +222,7 @@ static int32_t begin_listen(struct sb_host *h, const struct sb_listen *spec, uin
 	uint32_t bound = 0;
 	r = streams_listen(streams, &ours, spec->tls ? in->host->config.tls : NULL, &bound, &l->id);
 	if (r < 0)
-		return log_error(r, "%s cannot listen on %.*s", in->name, (int)spec->address.n,
-		                 spec->address.p);
+		return cannot_listen(in, r, spec->address);
 	r = name_listener(l, &ours, bound);
 	l->spec.address = l->spec.name = l->spec.websocket = SB_STR("");
 	if (r == 0)
