@@ -26,9 +26,10 @@
 struct series_set {
 	struct catalog *cat;
 	uint32_t device_no;
-	_Atomic uint32_t count;
+	_Atomic uint32_t count; /* that are listed */
 	struct series *_Atomic first;
 	struct series *last; /* the rest under cat->lock */
+	uint32_t made;       /* listed or not */
 	struct series_set *next_dirty;
 	bool dirty;
 	struct names names;
@@ -47,6 +48,7 @@ struct catalog {
 
 struct entry { /* a series and the bytes of its texts */
 	struct series s;
+	bool is_listed; /* it has a place: a value of it was stored */
 	char unit[SERIES_UNIT_MAX];
 	char name[];
 };
@@ -189,7 +191,7 @@ static void unit_set(struct series *s, struct sb_str unit)
 	__atomic_store_n(&s->unit.n, unit.n, __ATOMIC_RELEASE);
 }
 
-/* What can fail comes first; then the definition goes to the journal; then it is shown. */
+/* What can fail comes first; then it can be found. */
 static int series_make(struct series_set *set, const struct definition *d, struct series **out)
 {
 	struct entry *e = calloc(1, sizeof(*e) + d->name.n);
@@ -210,21 +212,20 @@ static int series_make(struct series_set *set, const struct definition *d, struc
 		free(e);
 		return r;
 	}
+	if (s->no >= set->cat->next_series)
+		set->cat->next_series = s->no + 1;
+	names_put(&set->names, s);
+	set->made++;
 	*out = s;
 	return 0;
 }
 
-static void series_unmake(struct catalog *cat, struct series *s)
+static void series_list(struct series_set *set, struct series *s)
 {
-	(void)numbers_put(&cat->series, s->no, NULL);
-	free(container_of(s, struct entry, s));
-}
-
-static void series_show(struct series_set *set, struct series *s)
-{
-	if (s->no >= set->cat->next_series)
-		set->cat->next_series = s->no + 1;
-	names_put(&set->names, s);
+	struct entry *e = container_of(s, struct entry, s);
+	if (e->is_listed)
+		return;
+	e->is_listed = true;
 	if (set->last)
 		set->last->next_of_device = s;
 	else
@@ -255,8 +256,11 @@ static void unit_learn(struct series_set *set, struct series *s, struct sb_str u
 	struct definition d;
 	definition_of(&d, s);
 	if (d.unit.n == 0) {
+		bool is_listed = container_of(s, struct entry, s)->is_listed;
 		d.unit = unit;
-		if (define(set->cat, &d) >= 0) {
+		if (!is_listed) {
+			unit_set(s, unit);
+		} else if (define(set->cat, &d) >= 0) {
 			unit_set(s, unit);
 			set_dirty(set);
 		}
@@ -264,31 +268,21 @@ static void unit_learn(struct series_set *set, struct series *s, struct sb_str u
 	pthread_mutex_unlock(&set->cat->lock);
 }
 
+/* Nothing but a name so far: the message that brought it may still be refused. */
 static int resolve_new(struct series_set *set, struct sb_str name, struct sb_str unit, uint32_t max,
                        struct series **out)
 {
 	*out = names_find(&set->names, name);
 	if (*out)
 		return 0;
-	if (set->count >= max)
+	if (set->made >= max)
 		return SB_E_QUOTA;
 	struct definition d = {
 		.no = set->cat->next_series, .device_no = set->device_no, .name = name, .unit = unit
 	};
 	if (d.no >= NUMBERS_MAX)
 		return SB_E_QUOTA;
-	int r = series_make(set, &d, out);
-	if (r < 0)
-		return r;
-	r = define(set->cat, &d);
-	if (r < 0) {
-		series_unmake(set->cat, *out);
-		*out = NULL;
-		return r;
-	}
-	series_show(set, *out);
-	set_dirty(set);
-	return 0;
+	return series_make(set, &d, out);
 }
 
 int series_set_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
@@ -341,6 +335,7 @@ static int place_one(struct catalog *cat, struct series *s, uint8_t type, uint32
 		return r;
 	places_put(&cat->places, stream, column, s);
 	place_show(s, type, stream, column);
+	series_list(set, s);
 	set_dirty(set);
 	return 0;
 }
@@ -388,6 +383,7 @@ static int places_apply(struct catalog *cat, struct series *s, const struct defi
 			return r;
 		places_put(&cat->places, d->places[t].stream, d->places[t].column, s);
 		place_show(s, t, d->places[t].stream, d->places[t].column);
+		series_list(numbers_get(&cat->sets, s->device_no), s);
 		*news = true;
 	}
 	return 0;
@@ -406,7 +402,6 @@ static int definition_apply(struct catalog *cat, const struct definition *d, boo
 		int r = series_make(set, d, &s);
 		if (r < 0)
 			return r;
-		series_show(set, s);
 	}
 	if (d->unit.n && s->unit.n == 0) {
 		unit_set(s, d->unit);

@@ -1,7 +1,9 @@
 /* What series exist and where their values lie. A series is one metric of one device; a stream is a
  * set of columns that arrive together; each (series, type) has one column of one stream, for ever.
- * Look-up of a known series takes no lock; making one does, and defines it in the journal before it
- * is visible. Numbers are never used twice. Any thread, unless said. */
+ * Look-up of a known series takes no lock; making one does. Until it gets its first place it is a
+ * name in memory: neither listed nor stored, so that a message that is refused leaves nothing
+ * behind. With the place it is defined in the journal, then listed. Numbers of series that were
+ * stored are never used twice. Any thread, unless said. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -35,8 +37,8 @@ int catalog_new(struct catalog **out, catalog_define_fn define, void *ud);
 struct catalog *catalog_free(struct catalog *cat);
 
 struct series_set *catalog_set(struct catalog *cat,
-                               uint32_t device_no); /* made if missing; NULL: no memory */
-uint32_t series_set_count(const struct series_set *set);
+                               uint32_t device_no);      /* made if missing; NULL: no memory */
+uint32_t series_set_count(const struct series_set *set); /* listed ones */
 struct series *series_set_first(const struct series_set *set); /* then next_of_device */
 /* Find, or make if make and fewer than max: 0, SB_E_NOT_FOUND, SB_E_QUOTA, SB_E_NAME, -ENOMEM. */
 int series_set_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
