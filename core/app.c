@@ -208,6 +208,18 @@ static int storage_new(struct app *app)
 	return r;
 }
 
+static int check_token(void *ud, struct sb_str token, struct registry_token *out)
+{
+	struct app *app = ud;
+	return app->api ? api_token(app->api, token, out) : -EACCES;
+}
+
+static uint32_t find_key(void *ud, struct sb_str identity, uint8_t key[static TLS_PSK_MAX])
+{
+	struct app *app = ud;
+	return registry_psk(app->registry, identity, key);
+}
+
 static int registry_new_all(struct app *app)
 {
 	const struct settings *s = &app->settings;
@@ -222,8 +234,13 @@ static int registry_new_all(struct app *app)
 					 .provisioning = (enum provisioning)s->provisioning,
 					 .max_devices = (uint32_t)s->provisioning_max_devices,
 					 .define = journal_define_record,
+					 .certificates =
+						 (enum certificates)s->provisioning_certificates,
+					 .token = check_token,
 					 .ud = app,
 				 });
+	if (r == 0 && app->tls)
+		tls_psk(app->tls, find_key, app);
 	if (r == 0)
 		r = ingest_new(&app->ingest, &(struct ingest_config){
 						     .host = app->host,
@@ -237,6 +254,21 @@ static int registry_new_all(struct app *app)
 	return r;
 }
 
+int app_new_tls(const struct settings *s, struct tls **out)
+{
+	struct tls *tls;
+	int r = tls_new(&tls, s->tls_cert, s->tls_key);
+
+	if (r == 0 && *s->tls_client_ca) {
+		r = tls_trust(tls, s->tls_client_ca, *s->tls_client_crl ? s->tls_client_crl : NULL);
+		if (r < 0)
+			tls_free(tls);
+	}
+	if (r == 0)
+		*out = tls;
+	return r;
+}
+
 static int host_new_all(struct app *app)
 {
 	const struct settings *s = &app->settings;
@@ -247,7 +279,7 @@ static int host_new_all(struct app *app)
 	if (!app->plugin_dir || !app->console_dir)
 		return -ENOMEM;
 	if (*s->tls_cert)
-		r = tls_new(&app->tls, s->tls_cert, s->tls_key);
+		r = app_new_tls(s, &app->tls);
 	if (r < 0)
 		return r;
 	r = host_new(&app->host,

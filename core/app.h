@@ -53,5 +53,7 @@ struct app {
 int app_init(struct app *app, const struct args *args);
 int app_run(struct app *app); /* until SIGTERM or SIGINT */
 void app_fini(struct app *app);
+/* Reads the files the configuration names: certificate, key, authority and revocation list. */
+int app_new_tls(const struct settings *s, struct tls **out);
 /* As many descriptors as the limits of the configuration need, if the system gives them. */
 void app_limit_descriptors(const struct settings *s);

@@ -74,7 +74,7 @@ static int check_tls(struct attempt *a)
 {
 	const struct settings *s = &a->settings;
 	struct app *app = a->app;
-	int r = *s->tls_cert ? tls_new(&a->tls, s->tls_cert, s->tls_key) : 0;
+	int r = *s->tls_cert ? app_new_tls(s, &a->tls) : 0;
 
 	a->tls_lives = app->tls && a->tls;
 	return r;

@@ -37,6 +37,7 @@ static void apply_provisioning(struct app *app)
 
 	registry_admit(app->registry, (enum provisioning)s->provisioning,
 	               (uint32_t)s->provisioning_max_devices);
+	registry_believe(app->registry, (enum certificates)s->provisioning_certificates);
 	apply_http(app);
 }
 

@@ -28,6 +28,10 @@ const struct option_spec settings_table[] = {
 	{ "tls", "certificate", OPTION_TEXT, AT(tls_cert), "", NULL, 0, 0,
 	  "PEM file, chain included" },
 	{ "tls", "key", OPTION_TEXT, AT(tls_key), "", NULL, 0, 0, "PEM file of its private key" },
+	{ "tls", "client-ca", OPTION_TEXT, AT(tls_client_ca), "", NULL, 0, 0,
+	  "PEM file of the authority that signs certificates of devices" },
+	{ "tls", "client-crl", OPTION_TEXT, AT(tls_client_crl), "", NULL, 0, 0,
+	  "PEM file of its revocation list; read at start" },
 	{ "plugins", "dir", OPTION_TEXT, AT(plugins_dir), "", NULL, 0, 0,
 	  "directory of plugin files; empty: where they were installed" },
 	{ "plugins", "allow", OPTION_TEXT, AT(plugins_allow), "", NULL, 0, 0,
@@ -62,6 +66,10 @@ const struct option_spec settings_table[] = {
 	  0, "what happens when an unknown device talks: refuse, list for approval, let in" },
 	{ "provisioning", "max-devices", OPTION_INT, AT(provisioning_max_devices), "50000", NULL, 1,
 	  1000000, "devices in the registry" },
+	{ "provisioning", "certificates", OPTION_CHOICE, AT(provisioning_certificates),
+	  "registered", "registered|named|provision", 0, 0,
+	  "whom certificates of tls.client-ca speak for: the device that is registered with one, also "
+	  "the known device its common name names, also a new device of that name" },
 	{ "ingest", "max-series-per-device", OPTION_INT, AT(ingest_max_series), "2048", NULL, 1,
 	  16384, "metrics one device may have" },
 	{ "ingest", "max-payload", OPTION_SIZE, AT(ingest_max_payload), "256K", NULL, 256, 16 << 20,
@@ -113,6 +121,11 @@ int settings_fill(struct settings *s, const struct conf *conf)
 		return r;
 	if (!s->journal_linger)
 		s->journal_linger = s->commit_profile == COMMIT_FLASH ? 500000000 : 1000000;
+	if ((*s->tls_client_ca && !*s->tls_cert) || (*s->tls_client_crl && !*s->tls_client_ca))
+		return log_error(-EINVAL, "tls.client-ca needs tls.certificate and tls.key, and "
+		                          "tls.client-crl needs tls.client-ca");
+	if (s->provisioning_certificates && !*s->tls_client_ca)
+		return log_error(-EINVAL, "provisioning.certificates needs tls.client-ca");
 	if (!*s->tls_cert != !*s->tls_key)
 		return log_error(-EINVAL,
 		                 "tls.certificate and tls.key go together: one is missing");
@@ -134,6 +147,8 @@ void settings_fini(struct settings *s)
 	free(s->http_origins);
 	free(s->tls_cert);
 	free(s->tls_key);
+	free(s->tls_client_ca);
+	free(s->tls_client_crl);
 	free(s->plugins_dir);
 	free(s->plugins_allow);
 	free(s->series_class);

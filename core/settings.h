@@ -14,6 +14,7 @@ struct settings {
 	bool http_insecure;
 	int64_t http_max_clients;
 	char *tls_cert, *tls_key;
+	char *tls_client_ca, *tls_client_crl;
 	char *plugins_dir, *plugins_allow;
 	int64_t io_threads, io_max_connections;
 	int commit_profile;
@@ -27,7 +28,7 @@ struct settings {
 	uint64_t low_water_bytes; /* of it: UINT64_MAX when it is a share */
 	uint32_t low_water_percent;
 	int64_t storage_retention, storage_keep;
-	int provisioning;
+	int provisioning, provisioning_certificates;
 	int64_t provisioning_max_devices;
 	int64_t ingest_max_series;
 	uint64_t ingest_max_payload;

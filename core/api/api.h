@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <signalbox/types.h>
+
 struct api;
 struct catalog;
 struct conf;
@@ -13,6 +15,7 @@ struct host;
 struct ingest;
 struct journal;
 struct registry;
+struct registry_token;
 struct series_db;
 struct tls;
 struct users;
@@ -60,6 +63,8 @@ struct api *api_free(struct api *api);
 int api_start(struct api *api, char *address, size_t cap); /* bound: "127.0.0.1:34567" */
 void api_ready(struct api *api, int ready);                /* /readyz; any thread */
 void api_stop(struct api *api);
+/* Whose token is this now? 0, -EACCES. Any thread. */
+int api_token(struct api *api, struct sb_str token, struct registry_token *out);
 
 struct api_live {            /* members of api_config that change while it runs */
 	const char *origins; /* lives as long as the api */

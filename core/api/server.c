@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "registry/registry.h"
 #include "registry/revoked.h"
 
 #define LOG_MODULE "api"
@@ -304,6 +305,24 @@ struct api *api_free(struct api *api)
 	mailbox_fini(&api->mailbox);
 	free(api);
 	return NULL;
+}
+
+int api_token(struct api *api, struct sb_str token, struct registry_token *out)
+{
+	struct token_claims who;
+	const char *why;
+	int r = access_check(&api->access, token, &who, &why);
+
+	/* With a first password one chooses one's own, and does nothing else. */
+	if (r == 0 && who.must_change)
+		r = -EACCES;
+	if (r < 0)
+		return r;
+	snprintf(out->subject, sizeof(out->subject), "%s", who.subject);
+	out->role = who.role;
+	out->is_local = who.local;
+	out->until_ns = who.expires_ns;
+	return 0;
 }
 
 int api_start(struct api *api, char *address, size_t cap)

@@ -176,7 +176,7 @@ int conn_new(struct streams *s, struct listener *l, int fd, struct conn **out)
 		return r;
 	struct conn *c = container_of(s->unused.next, struct conn, queue);
 	if (l->tls) {
-		r = tls_accept(l->tls, fd, &c->ssl);
+		r = tls_accept(l->tls, fd, l->spec.tls_clients, &c->ssl);
 		if (r < 0)
 			return r;
 	}

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/own.h"
+#include "base/peer.h"
 #include "base/stream_listener.h"
 #include "base/tls.h"
 
@@ -342,6 +343,23 @@ int streams_adopt(struct streams *s, uint32_t listener, struct stream_parcel *pa
 	int r = adopt(s, find_listener(s, listener), parcel);
 	stream_parcel_free(parcel);
 	return r;
+}
+
+int streams_peer_cert(const struct streams *s, sb_conn conn, uint8_t *buf, uint32_t cap,
+                      uint32_t *trusted)
+{
+	const struct conn *c = conn_find(s, conn);
+	if (!c)
+		return SB_E_STALE;
+	return c->ssl ? peer_cert(c->ssl, buf, cap, trusted) : SB_E_NOT_FOUND;
+}
+
+int streams_peer_psk(const struct streams *s, sb_conn conn, char *buf, uint32_t cap)
+{
+	const struct conn *c = conn_find(s, conn);
+	if (!c)
+		return SB_E_STALE;
+	return c->ssl ? peer_psk(c->ssl, buf, cap) : SB_E_NOT_FOUND;
 }
 
 uint32_t streams_unsent(const struct streams *s, sb_conn conn)

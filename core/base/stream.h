@@ -9,6 +9,8 @@
 
 #include <signalbox/services.h>
 
+#define TLS_PSK_MAX 64
+
 struct loop;
 struct stream_parcel;
 struct streams;
@@ -56,6 +58,10 @@ int streams_close(struct streams *s, sb_conn conn);
 /* As close, and what the peer still sends is thrown away for 2 s at most: unread input would turn
  * the end into a reset, which may overtake what was sent last. */
 int streams_close_gently(struct streams *s, sb_conn conn);
+/* As sb_stream.peer_cert and peer_psk. */
+int streams_peer_cert(const struct streams *s, sb_conn conn, uint8_t *buf, uint32_t cap,
+                      uint32_t *trusted);
+int streams_peer_psk(const struct streams *s, sb_conn conn, char *buf, uint32_t cap);
 uint32_t streams_unsent(const struct streams *s, sb_conn conn);
 void streams_stats(const struct streams *s, struct streams_stats *out);
 
@@ -77,3 +83,9 @@ void tls_renew(struct tls *tls, struct tls *fresh);
 bool tls_is_same(struct tls *a, struct tls *b); /* the same certificate */
 /* Gives its certificate, chain and key to a context of another library (SSL_CTX). */
 int tls_lend(struct tls *tls, void *ssl_ctx);
+/* The certificate authority of clients, a PEM file, and its revocation list, or NULL. Before the
+ * first connection. */
+int tls_trust(struct tls *tls, const char *ca_pem_path, const char *crl_pem_path);
+/* Where keys of clients are found: how many bytes, 0 for an unknown identity. Any thread. */
+typedef uint32_t (*tls_psk_fn)(void *ud, struct sb_str identity, uint8_t key[static TLS_PSK_MAX]);
+void tls_psk(struct tls *tls, tls_psk_fn fn, void *ud);

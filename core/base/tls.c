@@ -10,14 +10,10 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/peer.h"
 #include "base/stream.h"
 
 #define LOG_MODULE "tls"
-
-struct tls {
-	pthread_mutex_t lock; /* handshakes begin on every loop's thread */
-	SSL_CTX *ctx;
-};
 
 static int fault(const char *what, const char *subject)
 {
@@ -58,6 +54,7 @@ int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_pat
 		tls_free(tls);
 		return -ENOMEM;
 	}
+	SSL_CTX_set_app_data(tls->ctx, tls);
 	SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
 	SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 	                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -89,6 +86,7 @@ struct tls *tls_free(struct tls *tls)
 
 void tls_renew(struct tls *tls, struct tls *fresh)
 {
+	SSL_CTX_set_app_data(fresh->ctx, tls);
 	pthread_mutex_lock(&tls->lock);
 	SSL_CTX *was = tls->ctx;
 	tls->ctx = fresh->ctx;
@@ -139,7 +137,7 @@ static SSL *ssl_new(struct tls *tls)
 	return ssl;
 }
 
-int tls_accept(struct tls *tls, int fd, struct ssl_st **out)
+int tls_accept(struct tls *tls, int fd, uint32_t clients, struct ssl_st **out)
 {
 	ERR_clear_error();
 	SSL *ssl = ssl_new(tls);
@@ -148,6 +146,7 @@ int tls_accept(struct tls *tls, int fd, struct ssl_st **out)
 		return -ENOMEM;
 	}
 	SSL_set_accept_state(ssl);
+	peer_ask(ssl, clients);
 	*out = ssl;
 	return 0;
 }

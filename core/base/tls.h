@@ -2,12 +2,14 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct ssl_st;
 struct tls; /* base/stream.h */
 
-int tls_accept(struct tls *tls, int fd, struct ssl_st **out);
+/* clients: SB_TLS_* of sb_listen.tls_clients. */
+int tls_accept(struct tls *tls, int fd, uint32_t clients, struct ssl_st **out);
 struct ssl_st *tls_end(struct ssl_st *ssl); /* frees; NULL in, NULL out */
 /* One step of the handshake: 0 done, EPOLLIN or EPOLLOUT to wait for, or a fault. */
 int tls_step(struct ssl_st *ssl);

@@ -317,6 +317,18 @@ static uint32_t unsent(struct sb_host *h, sb_conn conn)
 	return s ? streams_unsent(s, conn) : 0;
 }
 
+static int32_t cert(struct sb_host *h, sb_conn conn, uint8_t *buf, uint32_t cap, uint32_t *trusted)
+{
+	struct streams *s = streams_of(h);
+	return s ? streams_peer_cert(s, conn, buf, cap, trusted) : SB_E_STALE;
+}
+
+static int32_t psk(struct sb_host *h, sb_conn conn, char *buf, uint32_t cap)
+{
+	struct streams *s = streams_of(h);
+	return s ? streams_peer_psk(s, conn, buf, cap) : SB_E_STALE;
+}
+
 void service_stream_end(struct instance *in)
 {
 	pthread_mutex_lock(&in->host->lock);
@@ -341,6 +353,8 @@ const struct sb_stream *service_stream(void)
 		.resume = resume,
 		.close = end,
 		.unsent = unsent,
+		.peer_cert = cert,
+		.peer_psk = psk,
 	};
 	return &table;
 }

@@ -8,21 +8,22 @@
 #include "base/certificate.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "registry/device.h"
 #include "registry/inner.h"
 
 /* The device a certificate of the provisioning CA names. */
 static int named(struct registry *reg, const struct certificate *cert, struct device **out)
 {
+	enum certificates whom = __atomic_load_n(&reg->config.certificates, __ATOMIC_RELAXED);
 	struct sb_str id = sb_str_of(cert->name, strlen(cert->name));
 	bool pinned;
 	int r;
 
-	if (reg->config.certificates == CERTIFICATES_REGISTERED || !id.n)
+	if (whom == CERTIFICATES_REGISTERED || !id.n)
 		return -EACCES;
-	r = reg->config.certificates == CERTIFICATES_NAMED
-	            ? registry_find(reg, id, out)
-	            : registry_meet_as(reg, id, PROVISION_ACTIVE, out);
+	r = whom == CERTIFICATES_NAMED ? registry_find(reg, id, out)
+	                               : registry_meet_as(reg, id, PROVISION_ACTIVE, out);
 	if (r < 0)
 		return r == SB_E_QUOTA || r == -ENOMEM ? r : -EACCES;
 	/* A device with a certificate of its own has no other. */
@@ -45,7 +46,9 @@ static int of_certificate(struct registry *reg, const struct sb_credentials *cre
 	if (!dev)
 		r = cred->cert_trusted ? named(reg, &cert, &dev) : -EACCES;
 	if (r < 0) {
-		log_info("the certificate of \"%s\", sha256 %s, is nobody's here", cert.name,
+		char shown[160];
+		log_info("the certificate of \"%s\", sha256 %s, is nobody's here",
+		         text_show(shown, sizeof(shown), sb_str_of(cert.name, strlen(cert.name))),
 		         cert.fingerprint);
 		return r;
 	}

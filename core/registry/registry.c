@@ -12,10 +12,11 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "registry/auth.h"
-#include "registry/credential.h"
 #include "registry/counts.h"
+#include "registry/credential.h"
 #include "registry/device.h"
 #include "registry/inner.h"
+#include "registry/proof.h"
 #include "registry/record.h"
 #include "registry/rights.h"
 #include "registry/writer.h"
@@ -290,6 +291,11 @@ void registry_admit(struct registry *reg, enum provisioning how, uint32_t max_de
 	__atomic_store_n(&reg->config.provisioning, how, __ATOMIC_RELAXED);
 }
 
+void registry_believe(struct registry *reg, enum certificates whom)
+{
+	__atomic_store_n(&reg->config.certificates, whom, __ATOMIC_RELAXED);
+}
+
 uint32_t registry_max_devices(const struct registry *reg)
 {
 	return __atomic_load_n(&reg->config.max_devices, __ATOMIC_RELAXED);
@@ -316,6 +322,11 @@ int registry_meet(struct registry *reg, struct sb_str id, struct device **out)
 	enum provisioning how = __atomic_load_n(&reg->config.provisioning, __ATOMIC_RELAXED);
 
 	return registry_meet_as(reg, id, how, out);
+}
+
+uint32_t registry_psk(struct registry *reg, struct sb_str identity, uint8_t key[static 64])
+{
+	return proof_psk(reg, identity, key);
 }
 
 /* ---- live */

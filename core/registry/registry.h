@@ -161,10 +161,14 @@ int registry_find(struct registry *reg, struct sb_str id, struct device **out);
 int registry_meet(struct registry *reg, struct sb_str id, struct device **out);
 int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning how,
                      struct device **out);
+/* The key of a device (identity: its id) for TLS, or of "ID#next" its next one; 0 bytes: none. */
+uint32_t registry_psk(struct registry *reg, struct sb_str identity, uint8_t key[static 64]);
 uint32_t registry_count(const struct registry *reg);
 /* What the configuration says now about devices nobody registered, and how many there may be. Those
  * that are there stay. */
 void registry_admit(struct registry *reg, enum provisioning how, uint32_t max_devices);
+/* The same for whom certificates speak. */
+void registry_believe(struct registry *reg, enum certificates whom);
 uint32_t registry_max_devices(const struct registry *reg);
 /* In order of number, the first with no > *no; NULL after the last; retired ones included. */
 struct device *registry_next(const struct registry *reg, uint32_t *no);

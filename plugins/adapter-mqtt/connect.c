@@ -8,6 +8,7 @@
 #include "acl.h"
 #include "conn.h"
 #include "connack.h"
+#include "login.h"
 #include "message.h"
 #include "packet.h"
 #include "properties.h"
@@ -246,6 +247,11 @@ static void on_auth(void *ud, sb_token token, int32_t r, const struct sb_princip
 			admission_busy(c);
 		else if (r == SB_E_SUSPENDED)
 			connack_refuse(c, REASON_NOT_AUTHORIZED, sb_strerror(r));
+		else if (r == SB_E_QUOTA)
+			connack_refuse(c, REASON_QUOTA, "no room for another device");
+		else if (req->by_tls)
+			connack_refuse(c, REASON_NOT_AUTHORIZED,
+			               "no device has this certificate or key");
 		else
 			connack_refuse(c, REASON_BAD_LOGIN, "user name or password is wrong");
 		return;
@@ -262,7 +268,6 @@ static void on_auth(void *ud, sb_token token, int32_t r, const struct sb_princip
 int connect_take(struct conn *c, const struct packet *p)
 {
 	struct cursor in = cursor_of(p->body);
-	struct server *srv = c->srv;
 	struct fields f = { 0 };
 
 	int r = take_protocol(c, &in);
@@ -286,14 +291,11 @@ int connect_take(struct conn *c, const struct packet *p)
 	c->state = CONN_CONNECTING;
 	conn_hold(c, CONN_HOLD_CONNECT);
 	struct sb_credentials who = { .size = sizeof(who),
-		                      .anonymous_allowed = srv->config.anonymous,
 		                      .client_id = sb_str_of(c->connect->id, c->connect->id_n),
 		                      .username = f.username,
-		                      .peer = sb_str_of(c->peer, strlen(c->peer)),
-		                      .password = f.password,
-		                      .until_ns = &c->until_ns };
+		                      .password = f.password };
 	c->n_pinned++;
-	r = srv->devices->authenticate(srv->host, &who, on_auth, c, 0);
+	r = login_check(c, &who, &c->connect->by_tls, on_auth);
 	if (r < 0)
 		on_auth(c, 0, r, NULL);
 	return 0;

@@ -14,6 +14,7 @@ struct packet;
 struct connect { /* what has to be kept until the answer is known */
 	struct message *will;
 	uint32_t will_delay_s, expiry_s, asked_expiry_s;
+	bool by_tls; /* a certificate or key was offered */
 	bool clean, assigned, waiting, wants_responses, counted;
 	uint16_t keepalive_s, id_n;
 	int64_t will_expiry_s; /* from its publication; -1: it does not expire */

@@ -74,6 +74,10 @@ const char options_schema[] =
 				     "\"let clients without credentials in, as any device that has none\"},"
 				     "\"insecure\":{\"type\":\"boolean\",\"default\":false,\"description\":"
 				     "\"let other machines in without TLS or anonymously\"}"
+				     ",\"client_certificates\":{\"type\":\"string\",\"enum\":[\"off\",\"optional\",\"required\"],\"default\":\"off\",\"description\":"
+				     "\"ask clients on listen-tls for certificates; see tls.client-ca and provisioning.certificates\"}"
+				     ",\"psk\":{\"type\":\"boolean\",\"default\":false,\"description\":"
+				     "\"let devices in on listen-tls by their pre-shared key\"}"
 				     ",\"redirect\":{\"type\":\"string\",\"maxLength\":255,\"default\":\"\",\"description\":"
 				     "\"servers, host or host:port, 5.0 clients are told to use when this one stops\"}"
 				     ",\"redirect_always\":{\"type\":\"boolean\",\"default\":false,\"description\":"
@@ -101,6 +105,24 @@ static int read_listen(const struct sb_config *from, const char *key, bool tls, 
 		out->listen[out->n_listen].address[text.n] = 0;
 		out->listen[out->n_listen++].tls = tls;
 	}
+	return 0;
+}
+
+static int read_tls_clients(const struct sb_config *from, uint32_t *out)
+{
+	struct sb_str text;
+	int32_t psk = 0;
+	int r = from->str(from, "/client_certificates", &text);
+
+	if (r == 0)
+		r = from->boolean(from, "/psk", &psk);
+	if (r < 0)
+		return r;
+	*out = psk ? SB_TLS_PSK : 0;
+	if (text.n == 8 && memcmp(text.p, "optional", 8) == 0)
+		*out |= SB_TLS_CERT_OPTIONAL;
+	if (text.n == 8 && memcmp(text.p, "required", 8) == 0)
+		*out |= SB_TLS_CERT_REQUIRED;
 	return 0;
 }
 
@@ -145,7 +167,9 @@ int options_read(const struct sb_config *from, struct config *out)
 	if (r < 0)
 		return r;
 	out->insecure = insecure;
-	r = read_redirect(from, out);
+	r = read_tls_clients(from, &out->tls_clients);
+	if (r == 0)
+		r = read_redirect(from, out);
 	if (r < 0)
 		return r;
 	r = read_listen(from, "listen", false, out);

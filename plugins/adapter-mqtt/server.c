@@ -92,6 +92,7 @@ static void on_withdrawn(void *ud, sb_device device)
 			c->topic = NULL;
 		}
 	}
+	acl_watch(srv);
 }
 
 static void on_tick(void *ud)
@@ -123,6 +124,7 @@ static int listen_all(struct server *srv)
 			                  .address = sb_str_of(address, strlen(address)),
 			                  .name = tls ? SB_STR("mqtts") : SB_STR("mqtt"),
 			                  .tls = tls,
+			                  .tls_clients = tls ? config->tls_clients : 0,
 			                  .open = conn_open,
 			                  .data = conn_data,
 			                  .writable = conn_writable,

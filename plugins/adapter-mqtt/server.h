@@ -28,6 +28,7 @@ struct config {
 		bool tls;
 	} listen[SERVER_MAX_LISTEN];
 	uint32_t n_listen;
+	uint32_t tls_clients; /* SB_TLS_* */
 	bool anonymous, insecure;
 	bool redirect_always; /* not only while the server stops */
 	char redirect[256];   /* where clients are sent: server references of 5.0; empty: nowhere */

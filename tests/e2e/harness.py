@@ -35,6 +35,7 @@ class Platform:
         self.ready = {}
         self.log_path = pathlib.Path(tempfile.mkstemp(prefix="signalbox-log-")[1])
         self.token = None
+        self.ssl = None  # a context, where tls.certificate is set
 
     def command(self):
         sets = ["log.level=debug", "http.listen=127.0.0.1:0", "mqtt.listen=127.0.0.1:0", "mqtt.anonymous=yes",
@@ -105,7 +106,7 @@ class Platform:
 
     # ---- the API
     def url(self):
-        return "ws://%s:%d/api/v1" % self.http
+        return "%s://%s:%d/api/v1" % ("wss" if self.ssl else "ws", *self.http)
 
     def bearer(self, role="admin"):
         out = subprocess.run([SIGNALBOX, "token", "create", "--data", self.data, "--role", role, "--ttl", "1h"],
@@ -117,7 +118,7 @@ class Platform:
         token = self.bearer(role)
 
         async def talk():
-            async with websockets.connect(self.url(), subprotocols=["signalbox.v1.json"], max_size=None,
+            async with websockets.connect(self.url(), subprotocols=["signalbox.v1.json"], max_size=None, ssl=self.ssl,
                                           extra_headers={"Authorization": "Bearer " + token}) as ws:
                 results = []
                 for number, (method, params) in enumerate(requests, 1):

@@ -93,6 +93,12 @@ enum {                       /* why a connection ended */
 
 enum { SB_LISTEN_OPEN = 1 }; /* an answer of listen() */
 
+enum { /* with TLS */
+       SB_TLS_CERT_OPTIONAL = 1, /* a certificate is asked for */
+       SB_TLS_CERT_REQUIRED = 2, /* nobody comes in without one; whose it is is another matter */
+       SB_TLS_PSK = 4            /* pre-shared keys of the devices */
+};
+
 struct sb_listen {
 	uint32_t size;
 	uint32_t max_conns;     /* 0: the host's limit */
@@ -119,6 +125,8 @@ struct sb_listen {
 	 * foreign origins are refused. The address "http" is the platform's own HTTP port, at the
 	 * path /<subprotocol>: tls is the port's affair then, and *port becomes 0. */
 	struct sb_str websocket;
+	/* SB_TLS_*: what clients may prove themselves with, see peer_cert() and peer_psk(). */
+	uint32_t tls_clients, pad2_;
 };
 
 struct sb_stream {
@@ -138,6 +146,13 @@ struct sb_stream {
 	int32_t (*close)(struct sb_host *, sb_conn);
 	/* [inst] Unsent bytes of a connection. */
 	uint32_t (*unsent)(struct sb_host *, sb_conn);
+	/* [inst] Copies the certificate of the client, in DER, and returns its length; *trusted is
+	 * 1 if it leads to the host's certificate authority, 0 if it is known by its fingerprint
+	 * at most. The client has its key. SB_E_NOT_FOUND: none; -ERANGE: longer than cap. */
+	int32_t (*peer_cert)(struct sb_host *, sb_conn, uint8_t *buf, uint32_t cap,
+	                     uint32_t *trusted);
+	/* [inst] The same for the identity of a client that has its pre-shared key. */
+	int32_t (*peer_psk)(struct sb_host *, sb_conn, char *buf, uint32_t cap);
 };
 
 /* ---- "sb.telemetry/1": batches of points, and what they are about */
