@@ -174,9 +174,22 @@ static void nothing_larger_than_the_client_takes_is_sent(void **state)
 	/* They had their effect. */
 	peer_publish(&p, "a", "x", 0, 0, NULL, 0);
 	peer_expect_publish(&p, "a", "x");
-	/* A DISCONNECT without its words. */
+	/* Answers without their words. */
+	struct packet pk;
+	peer_subscribe(&p, "a#", 0, 0);
+	assert_int_equal(peer_expect(&p, PACKET_SUBACK).body.n, 4);
+	peer_unsubscribe(&p, "a#");
+	assert_int_equal(peer_expect(&p, PACKET_UNSUBACK).body.n, 4);
+	peer_publish(&p, "$x", "x", 2, 1, NULL, 0);
+	assert_int_equal(peer_expect(&p, PACKET_PUBACK).body.n, 3);
+	peer_publish(&p, "$x", "x", 4, 1, NULL, 0);
+	assert_int_equal(peer_expect(&p, PACKET_PUBREC).body.n, 3);
+	peer_ack(&p, PACKET_PUBREC, 9);
+	assert_int_equal(peer_expect(&p, PACKET_PUBREL).body.n, 3);
+	peer_ack(&p, PACKET_PUBREL, 9);
+	assert_int_equal(peer_expect(&p, PACKET_PUBCOMP).body.n, 3);
 	peer_raw(&p, "\xc0\1\0", 3);
-	struct packet pk = peer_expect(&p, PACKET_DISCONNECT);
+	pk = peer_expect(&p, PACKET_DISCONNECT);
 	assert_int_equal(pk.total, 3);
 	assert_int_equal(pk.body.p[0], REASON_MALFORMED);
 }
