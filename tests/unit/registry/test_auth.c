@@ -1,10 +1,13 @@
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "check.h"
+#include "registry/auth.h"
 #include "registry/fake.h"
+#include "registry/inner.h"
 #include "registry/registry.h"
 #include "registry/users.h"
 
@@ -270,6 +273,185 @@ static void whoever_watches_hears_of_withdrawn_rights(void **state)
 	assert_true(told == 0);
 }
 
+static uint64_t hashed(void)
+{
+	struct auth_stats stats;
+
+	auth_stats(reg->auth, &stats);
+	return stats.hashed;
+}
+
+static void two_thousand_logins_cost_a_hash_for_each_device(void **state)
+{
+	char id[16];
+	uint64_t before;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		struct device *dev;
+		(void)snprintf(id, sizeof(id), "fleet-%d", i);
+		assert_int_equal(registry_meet(reg, str(id), &dev), 0);
+		set_password(id, "a secret of the fleet");
+	}
+	before = hashed();
+	for (int i = 0; i < 2000; i++) {
+		(void)snprintf(id, sizeof(id), "fleet-%d", i % 5);
+		assert_int_equal(ask("x", id, "a secret of the fleet", NULL).r, 0);
+	}
+	assert_int_equal(hashed() - before, 5);
+}
+
+/* As ask(), but from this address, and with the answer of the call. */
+static int ask_from(const char *peer, const char *name, const char *password)
+{
+	struct sb_credentials cred = {
+		.size = sizeof(cred),
+		.peer = str(peer),
+		.username = str(name),
+		.password = { (const uint8_t *)password, strlen(password) },
+	};
+	struct answer a = { 0 };
+	int r = fake_service()->authenticate((struct sb_host *)fake_instance(), &cred, answered, &a,
+	                                     42);
+
+	if (r == 0 && a.n == 0)
+		assert_int_equal(fake_instance_run(1), 1);
+	return r ? r : a.r;
+}
+
+static void guessing_ends_in_a_request_to_come_later_not_in_hashes(void **state)
+{
+	char guess[16];
+	uint64_t before;
+	int denied = 0;
+
+	(void)state;
+	assert_int_equal(ask_from("10.0.0.1:1", "boiler", "secret of boiler"), 0);
+	before = hashed();
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(guess, sizeof(guess), "guess %d", i);
+		int r = ask_from("10.0.0.9:1", "boiler", guess);
+		assert_true(r == -EACCES || r == SB_E_OVERLOAD);
+		denied += r == -EACCES;
+	}
+	/* 20 at once for one name, and one every five seconds. */
+	assert_in_range(denied, 20, 24);
+	assert_int_equal(hashed() - before, denied);
+	/* Who is known comes in all the same, and other names are not touched. */
+	assert_int_equal(ask_from("10.0.0.1:1", "boiler", "secret of boiler"), 0);
+	assert_int_equal(ask_from("10.0.0.9:1", "open", "guess"), -EACCES);
+}
+
+static void next_credentials_are_taken_beside_the_accepted_one(void **state)
+{
+	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX, .as_next = true };
+	struct device_change promote = { .admin = -1, .if_rev = UINT64_MAX, .promote = true };
+
+	(void)state;
+	assert_int_equal(registry_change(reg, str("boiler"), &promote, NULL, NULL), SB_E_NOT_FOUND);
+	change.password = str("the next one");
+	assert_int_equal(registry_change(reg, str("boiler"), &change, NULL, NULL), SB_PENDING);
+	assert_int_equal(registry_save(reg), 0);
+	assert_int_equal(ask("x", "boiler", "secret of boiler", NULL).r, 0);
+	assert_int_equal(ask("x", "boiler", "the next one", NULL).r, 0);
+	assert_int_equal(ask("x", "boiler", "neither", NULL).r, -EACCES);
+	assert_int_equal(registry_change(reg, str("boiler"), &promote, NULL, NULL), SB_PENDING);
+	assert_int_equal(registry_save(reg), 0);
+	assert_int_equal(ask("x", "boiler", "secret of boiler", NULL).r, -EACCES);
+	assert_int_equal(ask("x", "boiler", "the next one", NULL).r, 0);
+}
+
+static struct answer prove(const struct sb_credentials *cred)
+{
+	struct answer a = { 0 };
+
+	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), cred,
+	                                              answered, &a, 1),
+	                 0);
+	if (a.n == 0)
+		assert_int_equal(fake_instance_run(1), 1);
+	return a;
+}
+
+static void a_key_is_for_tls_and_no_password(void **state)
+{
+	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX };
+	struct sb_credentials cred = { .size = sizeof(cred), .psk_identity = str("open") };
+	uint8_t key[64];
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(prove(&cred).r, -EACCES);
+	change.psk = str("00112233");
+	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_MALFORMED);
+	change.psk = str("00112233445566778899aabbccddeefF");
+	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_PENDING);
+	assert_int_equal(registry_save(reg), 0);
+	assert_int_equal(registry_psk(reg, str("open"), key), 16);
+	assert_int_equal(key[15], 0xff);
+	assert_int_equal(registry_psk(reg, str("open#next"), key), 0);
+	assert_int_equal(registry_psk(reg, str("boiler"), key), 0);
+	a = prove(&cred);
+	assert_int_equal(a.r, 0);
+	assert_int_equal(a.who.kind, SB_PRINCIPAL_DEVICE);
+	assert_int_equal(ask("x", "open", "00112233445566778899aabbccddeefF", NULL).r, -EACCES);
+	assert_int_equal(ask("x", "open", "psk:00112233445566778899aabbccddeefF", NULL).r, -EACCES);
+	assert_int_equal(ask("open", "", "", NULL).r, -EACCES);
+}
+
+static void garbage_is_no_certificate(void **state)
+{
+	struct sb_credentials cred = { .size = sizeof(cred),
+		                       .anonymous_allowed = 1,
+		                       .cert_der = { (const uint8_t *)"0\x82garbage", 9 },
+		                       .cert_trusted = 1 };
+	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX };
+
+	(void)state;
+	assert_int_equal(prove(&cred).r, -EACCES);
+	change.certificate = str("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_MALFORMED);
+	change.certificate = str("AB:CD");
+	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_MALFORMED);
+	change.psk = str("00112233445566778899aabbccddeeff");
+	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_RANGE);
+}
+
+static int token(void *ud, struct sb_str text, struct registry_token *out)
+{
+	(void)ud;
+	if (text.n != 9 || memcmp(text.p, "eyJ.x.yes", 9) != 0)
+		return -EACCES;
+	*out = (struct registry_token){ .subject = "anna", .role = SB_ROLE_VIEWER, .until_ns = 77 };
+	return 0;
+}
+
+static void a_token_stands_in_for_a_password(void **state)
+{
+	int64_t until = 0;
+	struct sb_credentials cred = { .size = sizeof(cred),
+		                       .username = str("whatever"),
+		                       .password = { (const uint8_t *)"eyJ.x.yes", 9 },
+		                       .until_ns = &until };
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(prove(&cred).r, -EACCES); /* nobody takes tokens here */
+	reg->config.token = token;
+	a = prove(&cred);
+	assert_int_equal(a.r, 0);
+	assert_int_equal(a.who.role, SB_ROLE_VIEWER);
+	assert_true(a.who.id == users_id(str("anna"), false));
+	assert_int_equal(until, 77);
+	cred.password.p = (const uint8_t *)"eyJ.x.not";
+	assert_int_equal(prove(&cred).r, -EACCES);
+	/* A device may have been given such a text as its password. */
+	set_password("open", "eyJ.x.yes");
+	cred.username = str("open");
+	cred.password.p = (const uint8_t *)"eyJ.x.yes";
+	assert_int_equal(prove(&cred).who.kind, SB_PRINCIPAL_DEVICE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +472,15 @@ int main(void)
 		                                fresh, end),
 		cmocka_unit_test_setup_teardown(whoever_watches_hears_of_withdrawn_rights, fresh,
 		                                end),
+		cmocka_unit_test_setup_teardown(two_thousand_logins_cost_a_hash_for_each_device,
+		                                fresh, end),
+		cmocka_unit_test_setup_teardown(
+			guessing_ends_in_a_request_to_come_later_not_in_hashes, fresh, end),
+		cmocka_unit_test_setup_teardown(next_credentials_are_taken_beside_the_accepted_one,
+		                                fresh, end),
+		cmocka_unit_test_setup_teardown(a_key_is_for_tls_and_no_password, fresh, end),
+		cmocka_unit_test_setup_teardown(garbage_is_no_certificate, fresh, end),
+		cmocka_unit_test_setup_teardown(a_token_stands_in_for_a_password, fresh, end),
 		cmocka_unit_test_setup_teardown(a_stopping_instance_leaves_no_answer_behind, fresh,
 		                                end),
 	};
