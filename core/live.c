@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "host/host.h"
 #include "registry/registry.h"
+#include "series/series.h"
 #include "settings.h"
 
 static void apply_log(struct app *app)
@@ -64,6 +65,13 @@ static void apply_tls(struct app *app)
 	(void)app;
 }
 
+static void apply_times(struct app *app)
+{
+	const struct settings *s = &app->settings;
+
+	series_db_retime(app->series, s->series_flush_every, s->storage_retention, s->storage_keep);
+}
+
 static const struct {
 	const char *section, *key; /* NULL: every key of the section */
 	void (*apply)(struct app *app);
@@ -73,6 +81,9 @@ static const struct {
 	{ "ingest", NULL, apply_ingest },
 	{ "log", "level", apply_log },
 	{ "provisioning", NULL, apply_provisioning },
+	{ "series", "flush-every", apply_times },
+	{ "storage", "keep", apply_times },
+	{ "storage", "retention", apply_times },
 	{ "tls", NULL, apply_tls },
 };
 

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "host/host.h"
 #include "host/schema.h"
+#include "live.h"
 #include "settings.h"
 
 #define WIDTH 76
@@ -32,14 +33,15 @@ static void print_words(const char *text)
 
 static void print_option(const struct option_spec *o)
 {
+	const char *later = live_has(o) ? "" : "; next start";
 	char range[256];
 	char text[768];
 
 	conf_describe(o, range, sizeof(range));
 	if (o->kind == OPTION_TEXT)
-		(void)snprintf(text, sizeof(text), "%s", o->help);
+		(void)snprintf(text, sizeof(text), "%s%s", o->help, later);
 	else
-		(void)snprintf(text, sizeof(text), "%s (%s)", o->help, range);
+		(void)snprintf(text, sizeof(text), "%s (%s)%s", o->help, range, later);
 	print_words(text);
 	printf("#%s =%s%s\n", o->key, *o->fallback ? " " : "", o->fallback);
 }

@@ -181,7 +181,8 @@ static bool head_is_due(struct flush *f)
 	const struct generation *active = g[n - 1];
 	bool due = active->seq_last &&
 	           (active->bytes >= f->config->head_max_bytes ||
-	            clock_mono() - active->born_ns >= f->config->flush_every_ns);
+	            clock_mono() - active->born_ns >=
+	                    __atomic_load_n(&f->config->flush_every_ns, __ATOMIC_RELAXED));
 	for (uint32_t i = 0; i < n; i++)
 		generation_unref(g[i]);
 	return due;

@@ -194,7 +194,7 @@ static int drop_blocks(struct keeper *k, struct dropping *drop, const struct sb_
 
 static void see_to_age(struct keeper *k)
 {
-	int64_t age = k->config->retention_ns;
+	int64_t age = __atomic_load_n(&k->config->retention_ns, __ATOMIC_RELAXED);
 	struct dropping drop = { .keeper = k };
 	int64_t now = clock_mono();
 
@@ -247,7 +247,9 @@ static void see_to_low_water(struct keeper *k)
 	int r = drop_blocks(k, &drop,
 	                    &(struct sb_drop){ .size = sizeof(struct sb_drop),
 	                                       .most = LOW_BLOCKS,
-	                                       .before_ns = clock_utc() - k->config->keep_ns,
+	                                       .before_ns = clock_utc() -
+	                                                    __atomic_load_n(&k->config->keep_ns,
+	                                                                    __ATOMIC_RELAXED),
 	                                       .bytes = enough - k->free });
 	if (r == 0)
 		say_kept(k);

@@ -39,6 +39,14 @@ struct series_db {
 	_Atomic uint64_t corrupt;
 };
 
+void series_db_retime(struct series_db *db, int64_t flush_every_ns, int64_t retention_ns,
+                      int64_t keep_ns)
+{
+	__atomic_store_n(&db->config.flush_every_ns, flush_every_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&db->config.retention_ns, retention_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&db->config.keep_ns, keep_ns, __ATOMIC_RELAXED);
+}
+
 int series_db_new(struct series_db **out, const struct series_config *config)
 {
 	struct series_db *db = calloc(1, sizeof(*db));

@@ -48,6 +48,9 @@ struct series_config {
 };
 
 int series_db_new(struct series_db **out, const struct series_config *config);
+/* Other times from the next look on; any thread. */
+void series_db_retime(struct series_db *db, int64_t flush_every_ns, int64_t retention_ns,
+                      int64_t keep_ns);
 struct series_db *series_db_free(struct series_db *db);
 
 /* Main, at start, after the store started: the sequence number up to which blocks hold everything.
