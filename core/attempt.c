@@ -141,7 +141,6 @@ int attempt_apply(struct attempt *a)
 	live_apply(app, &a->settings, a->tls_lives);
 	if (a->tls_lives)
 		tls_renew(app->tls, steal(a->tls));
-	api_renew(app->api);
 	conf_free(app->conf);
 	app->conf = steal(a->conf);
 	return 0;

@@ -1,5 +1,5 @@
-/* HTTP and WebSocket: the API, the console's files, health and metrics; libwebsockets alone in a
- * thread of its own. Methods are rows generated from schemas/api.json. */
+/* HTTP and WebSocket: the API, the console's files, health and metrics, in a thread of its own.
+ * Methods are rows generated from schemas/api.json. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,14 +38,13 @@ struct api_platform {
 };
 
 struct api_config {
-	const char *data_dir;           /* keys/ in it */
-	const char *listen;             /* "127.0.0.1:8080", port 0 takes a free one */
-	const char *console_dir;        /* NULL: no console */
-	const char *tls_cert, *tls_key; /* NULL: plaintext */
-	const char *origins;            /* allowed besides our own, separated by spaces; "": none */
-	int provisioning;               /* enum provisioning, for system.info */
+	const char *data_dir;    /* keys/ in it */
+	const char *listen;      /* "127.0.0.1:8080", port 0 takes a free one */
+	const char *console_dir; /* NULL: no console */
+	struct tls *tls;         /* NULL: plaintext */
+	const char *origins;     /* allowed besides our own, separated by spaces; "": none */
+	int provisioning;        /* enum provisioning, for system.info */
 	uint32_t max_clients;
-	struct tls *tls; /* what tls_cert and tls_key hold; NULL: nothing */
 	const struct api_platform *platform;
 	void *platform_ud;
 	struct host *host;
@@ -73,5 +72,3 @@ struct api_live {            /* members of api_config that change while it runs 
 };
 /* Any thread, after api_start(): in force for what is asked from soon on. */
 void api_change(struct api *api, const struct api_live *live);
-/* The same, after config.tls was renewed. */
-void api_renew(struct api *api);

@@ -4,7 +4,6 @@
 
 #include "api/server.h"
 #include "base/own.h"
-#include "base/stream.h"
 
 #define LOG_MODULE "api"
 #include "base/log.h"
@@ -34,17 +33,4 @@ void api_change(struct api *api, const struct api_live *live)
 	}
 	*c = (struct change){ api, *live };
 	server_post(api, on_change, c);
-}
-
-static void on_renew(void *ud)
-{
-	struct api *api = ud;
-
-	if (api->config.tls && api->ssl_ctx)
-		(void)tls_lend(api->config.tls, api->ssl_ctx);
-}
-
-void api_renew(struct api *api)
-{
-	server_post(api, on_renew, api);
 }

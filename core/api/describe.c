@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/server.h"
+#include "api/token.h"
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/text.h"
@@ -313,5 +314,22 @@ void describe_detail(struct wire *w, struct api *api, struct device *dev)
 	registry_unlock(api->config.registry);
 	if (known)
 		describe_time(w, "clock_offset", offset_ns);
+	wire_map_end(w);
+}
+
+void describe_claims(struct wire *w, const struct token_claims *who, const char *token)
+{
+	wire_map(w);
+	wire_key(w, "user");
+	wire_text(w, who->subject);
+	wire_key(w, "role");
+	wire_text(w, token_role_name(who->role));
+	describe_time(w, "expires", who->expires_ns);
+	wire_key(w, "must_change");
+	wire_bool(w, who->must_change);
+	if (token) {
+		wire_key(w, "token");
+		wire_text(w, token);
+	}
 	wire_map_end(w);
 }

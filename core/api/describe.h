@@ -8,6 +8,7 @@ struct api;
 struct device;
 struct series;
 struct series_point;
+struct token_claims;
 
 /* A time in ms since 1970 with its fraction to the microsecond; with its key. */
 void describe_time(struct wire *w, const char *key, int64_t ns);
@@ -24,3 +25,5 @@ void describe_series(struct wire *w, struct api *api, const struct series *s);
 /* Point of the newest value; nothing if there is none. */
 void describe_latest_point(struct wire *w, struct api *api, const struct device *dev,
                            const struct series *s);
+/* {"user","role","expires","must_change"}, and "token" unless NULL. */
+void describe_claims(struct wire *w, const struct token_claims *who, const char *token);

@@ -5,8 +5,7 @@
 
 #include "base/own.h"
 #include "base/text.h"
-
-#define KEY_CHARS 24 /* 16 bytes in base64 */
+#include "base/upgrade.h"
 
 static bool is_nocase(struct sb_str s, const char *literal)
 {
@@ -22,66 +21,9 @@ static struct sb_str trimmed(struct sb_str s)
 	return s;
 }
 
-bool guard_protocol(struct sb_str protocols)
-{
-	while (protocols.n) {
-		const char *comma = memchr(protocols.p, ',', protocols.n);
-		size_t n = comma ? (size_t)(comma - protocols.p) : protocols.n;
-		struct sb_str one = trimmed(sb_str_of(protocols.p, n));
-
-		if (text_is(one, "signalbox.v1.json") || text_is(one, "signalbox.v1.cbor"))
-			return true;
-		n += comma != NULL;
-		protocols = sb_str_of(protocols.p + n, protocols.n - n);
-	}
-	return false;
-}
-
-static bool is_base64(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '+' || c == '/';
-}
-
-/* 16 bytes: 21 free characters, one that carries two bits, two of padding. */
-static bool is_key(struct sb_str key)
-{
-	if (key.n != KEY_CHARS || key.p[22] != '=' || key.p[23] != '=')
-		return false;
-	for (size_t i = 0; i < 22; i++)
-		if (!is_base64(key.p[i]))
-			return false;
-	return strchr("AQgw", key.p[21]) != NULL;
-}
-
-/* "http://host:port" without its scheme, empty if it is no web origin ("null", "file://"). */
-static struct sb_str origin_host(struct sb_str origin)
-{
-	static const char *const schemes[] = { "http://", "https://" };
-
-	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-		size_t n = strlen(schemes[i]);
-
-		if (origin.n > n && strncasecmp(origin.p, schemes[i], n) == 0)
-			return sb_str_of(origin.p + n, origin.n - n);
-	}
-	return SB_STR("");
-}
-
 bool guard_origin(struct sb_str origin, struct sb_str host, const char *origins)
 {
-	struct sb_str own = origin_host(origin);
-
-	if (own.n && own.n == host.n && strncasecmp(own.p, host.p, own.n) == 0)
-		return true;
-	while (own.n && origins && *origins) {
-		size_t n = strcspn(origins, " ");
-
-		if (n == origin.n && strncasecmp(origin.p, origins, n) == 0)
-			return true;
-		origins += n + (origins[n] == ' ');
-	}
-	return false;
+	return upgrade_origin(origin, host, origins);
 }
 
 bool guard_host_local(struct sb_str host)
@@ -111,10 +53,10 @@ int guard_upgrade(const struct guard_upgrade *request, const char *origins, cons
 	if (!text_is(trimmed(request->version), "13"))
 		return 426;
 	*why = "Sec-WebSocket-Key must be 16 bytes in base64";
-	if (!is_key(trimmed(request->key)))
+	if (!upgrade_is_key(trimmed(request->key)))
 		return 400;
 	*why = "Sec-WebSocket-Protocol must be signalbox.v1.json or signalbox.v1.cbor";
-	if (!guard_protocol(request->protocols))
+	if (!request->ours)
 		return 400;
 	*why = "pages of this origin may not use the interface: see http.origins";
 	if (request->origin.n && !guard_origin(request->origin, request->host, origins))

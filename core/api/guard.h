@@ -6,7 +6,8 @@
 #include <signalbox/types.h>
 
 struct guard_upgrade {
-	struct sb_str upgrade, version, key, protocols, origin, host;
+	struct sb_str upgrade, version, key, origin, host;
+	bool ours;   /* one of our subprotocols is offered */
 	bool bearer; /* a token stands in the Authorization header: not a browser */
 };
 
@@ -18,5 +19,3 @@ int guard_upgrade(const struct guard_upgrade *request, const char *origins, cons
 bool guard_origin(struct sb_str origin, struct sb_str host, const char *origins);
 /* Is this Host header a name of this very machine, so that no foreign name was rebound to it? */
 bool guard_host_local(struct sb_str host);
-/* Is one of ours in this comma-separated list? */
-bool guard_protocol(struct sb_str protocols);

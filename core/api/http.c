@@ -1,28 +1,31 @@
 #include "api/http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <libwebsockets.h>
+#include <time.h>
 
 #include <signalbox/services.h>
 
 #include "api/access.h"
 #include "api/assets.h"
+#include "api/describe.h"
+#include "api/front.h"
 #include "api/guard.h"
 #include "api/login.h"
 #include "api/openmetrics.h"
 #include "api/server.h"
 #include "api/token.h"
+#include "base/clock.h"
 #include "base/own.h"
+#include "base/request.h"
+#include "base/stream.h"
 #include "base/text.h"
 #include "base/wire.h"
 #include "journal/journal.h"
 
-#define PIECE      65536
-#define BODY_MAX   4096
-#define PATIENCE_S 30
+#define PIECE 65536
 
 static const char text_plain[] = "text/plain; charset=utf-8";
 
@@ -32,9 +35,25 @@ static void exchange_clear(struct exchange *ex)
 {
 	if (ex->login)
 		login_abandon(ex->login);
-	buffer_fini(&ex->in);
 	buffer_fini(&ex->own);
-	*ex = (struct exchange){ .api = ex->api, .wsi = ex->wsi };
+	buffer_fini(&ex->head);
+	free(ex->cookie);
+	*ex = (struct exchange){ .api = ex->api, .front = ex->front };
+}
+
+void http_init(struct exchange *ex, struct front *front)
+{
+	*ex = (struct exchange){ .api = front->api, .front = front };
+}
+
+void http_fini(struct exchange *ex)
+{
+	exchange_clear(ex);
+}
+
+bool http_is_busy(const struct exchange *ex)
+{
+	return ex->status || ex->login;
 }
 
 void http_answer(struct exchange *ex, int status, const char *type)
@@ -44,8 +63,6 @@ void http_answer(struct exchange *ex, int status, const char *type)
 	if (!ex->body.p)
 		ex->body = (struct sb_bytes){ ex->own.p, ex->own.n };
 	ex->api->counts.requests++;
-	lws_set_timeout(ex->wsi, PENDING_TIMEOUT_HTTP_CONTENT, PATIENCE_S);
-	lws_callback_on_writable(ex->wsi);
 }
 
 void http_refuse(struct exchange *ex, int status, const char *name, const char *remedy)
@@ -62,98 +79,124 @@ void http_refuse(struct exchange *ex, int status, const char *name, const char *
 	http_answer(ex, status, "application/json");
 }
 
-struct head {
-	struct lws *wsi;
-	unsigned char *p, *end;
-	int bad;
-};
-
-static void head_add(struct head *h, const char *name, const char *value)
+static const char *reason(int status)
 {
-	h->bad |= lws_add_http_header_by_name(h->wsi, (const unsigned char *)name,
-	                                      (const unsigned char *)value, (int)strlen(value),
-	                                      &h->p, h->end);
+	static const struct {
+		int status;
+		const char *text;
+	} known[] = {
+		{ 200, "OK" },
+		{ 304, "Not Modified" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 411, "Length Required" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 417, "Expectation Failed" },
+		{ 426, "Upgrade Required" },
+		{ 429, "Too Many Requests" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].status == status)
+			return known[i].text;
+	return "";
 }
 
-static int head_send(struct exchange *ex)
+/* A value that is NULL is a header that is left out. */
+static void head_add(struct buffer *b, const char *name, const char *value)
 {
-	unsigned char buf[LWS_PRE + 4096];
-	struct head h = { .wsi = ex->wsi, .p = buf + LWS_PRE, .end = buf + sizeof(buf) };
-	char number[16];
+	if (!value)
+		return;
+	buffer_give(b, name, strlen(name));
+	buffer_give(b, ": ", 2);
+	buffer_give(b, value, strlen(value));
+	buffer_give(b, "\r\n", 2);
+}
 
-	h.bad |= lws_add_http_common_headers(ex->wsi, (unsigned)ex->status, ex->type, ex->body.n,
-	                                     &h.p, h.end);
-	head_add(&h, "x-content-type-options:", "nosniff");
-	head_add(&h, "content-security-policy:",
+static void head_make(struct exchange *ex)
+{
+	struct buffer *b = &ex->head;
+	char text[64];
+	struct tm tm;
+	time_t now = (time_t)(clock_utc() / NS_PER_S);
+	int n = snprintf(text, sizeof(text), "HTTP/1.1 %d %s\r\n", ex->status, reason(ex->status));
+
+	buffer_give(b, text, (size_t)n);
+	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+	head_add(b, "date", text);
+	head_add(b, "server", "signalbox");
+	head_add(b, "content-type", ex->type);
+	snprintf(text, sizeof(text), "%zu", ex->body.n);
+	head_add(b, "content-length", ex->status == 304 ? NULL : text);
+	head_add(b, "connection", ex->close_after ? "close" : NULL);
+	head_add(b, "x-content-type-options", "nosniff");
+	head_add(b, "content-security-policy",
 	         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
 	         "form-action 'self'; frame-ancestors 'none'");
-	head_add(&h, "referrer-policy:", "no-referrer");
-	head_add(&h, "cross-origin-opener-policy:", "same-origin");
-	head_add(&h, "cache-control:", ex->cache ? ex->cache : "no-store");
-	if (ex->etag[0])
-		head_add(&h, "etag:", ex->etag);
-	if (ex->gzip)
-		head_add(&h, "content-encoding:", "gzip");
-	if (ex->etag[0])
-		head_add(&h, "vary:", "accept-encoding");
-	if (ex->cookie[0])
-		head_add(&h, "set-cookie:", ex->cookie);
-	if (ex->allow[0])
-		head_add(&h, "allow:", ex->allow);
-	snprintf(number, sizeof(number), "%u", ex->retry_s);
-	if (ex->retry_s)
-		head_add(&h, "retry-after:", number);
-	if (h.bad || lws_finalize_write_http_header(ex->wsi, buf + LWS_PRE, &h.p, h.end))
-		return -1;
-	ex->head_sent = true;
+	head_add(b, "referrer-policy", "no-referrer");
+	head_add(b, "cross-origin-opener-policy", "same-origin");
+	head_add(b, "cache-control", ex->cache ? ex->cache : "no-store");
+	head_add(b, "etag", ex->etag[0] ? ex->etag : NULL);
+	head_add(b, "content-encoding", ex->gzip ? "gzip" : NULL);
+	head_add(b, "vary", ex->etag[0] ? "accept-encoding" : NULL);
+	head_add(b, "set-cookie", ex->cookie);
+	head_add(b, "allow", ex->allow);
+	snprintf(text, sizeof(text), "%u", ex->retry_s);
+	head_add(b, "retry-after", ex->retry_s ? text : NULL);
+	head_add(b, "upgrade", ex->status == 426 ? "websocket" : NULL);
+	buffer_give(b, "\r\n", 2);
+	if (ex->status == 304)
+		ex->body.n = 0;
+}
+
+/* SB_AGAIN: the socket takes no more for now. */
+static int give_all(struct exchange *ex, struct sb_bytes bytes, size_t *at)
+{
+	while (*at < bytes.n) {
+		size_t n = MIN(bytes.n - *at, (size_t)PIECE);
+		int r = streams_write(ex->api->streams, ex->front->conn,
+		                      (struct sb_bytes){ bytes.p + *at, n });
+		if (r != 0)
+			return r;
+		*at += n;
+	}
 	return 0;
 }
 
-static int exchange_done(struct exchange *ex)
+void http_writable(struct exchange *ex)
 {
-	bool close_after = ex->close_after;
+	if (!ex->status)
+		return;
+	if (ex->head.n == 0)
+		head_make(ex);
+	if (ex->head.bad || ex->own.bad) {
+		streams_close(ex->api->streams, ex->front->conn);
+		return;
+	}
+	int r = give_all(ex, (struct sb_bytes){ ex->head.p, ex->head.n }, &ex->head_at);
+
+	if (r == 0)
+		r = give_all(ex, ex->body, &ex->at);
+	if (r != 0)
+		return; /* it comes again, or its end does */
+	bool keep = !ex->close_after;
 
 	exchange_clear(ex);
-	return close_after || lws_http_transaction_completed(ex->wsi) ? -1 : 0;
-}
-
-/* One write per call: the head, then pieces of the body. */
-static int exchange_give(struct exchange *ex)
-{
-	static const enum lws_write_protocol kinds[] = { LWS_WRITE_HTTP, LWS_WRITE_HTTP_FINAL };
-	unsigned char *piece;
-
-	if (!ex->status)
-		return 0;
-	if (!ex->head_sent) {
-		if (head_send(ex) < 0)
-			return -1;
-		if (ex->body.n == 0 || ex->status == 304)
-			return exchange_done(ex);
-		lws_callback_on_writable(ex->wsi);
-		return 0;
-	}
-	size_t n = MIN(ex->body.n - ex->at, (size_t)PIECE);
-	bool last = ex->at + n == ex->body.n;
-
-	piece = malloc(LWS_PRE + n); /* it may scribble before the piece, and assets are shared */
-	if (!piece)
-		return -1;
-	memcpy(piece + LWS_PRE, ex->body.p + ex->at, n);
-	int sent = lws_write(ex->wsi, piece + LWS_PRE, n, kinds[last]);
-
-	free(piece);
-	if (sent < (int)n)
-		return -1;
-	ex->at += n;
-	lws_set_timeout(ex->wsi, PENDING_TIMEOUT_HTTP_CONTENT, PATIENCE_S);
-	if (last)
-		return exchange_done(ex);
-	lws_callback_on_writable(ex->wsi);
-	return 0;
+	front_next(ex->front, keep);
 }
 
 /* ---- routes */
+
+static struct sb_str field(const struct exchange *ex, const char *name)
+{
+	return request_field(ex->request, name);
+}
 
 static bool has_member(struct sb_str list, const char *word)
 {
@@ -162,19 +205,13 @@ static bool has_member(struct sb_str list, const char *word)
 
 static void serve_asset(struct exchange *ex, const struct asset *asset)
 {
-	char buf[512];
-
 	ex->cache = asset->immutable ? "public, max-age=31536000, immutable" : "no-cache";
 	snprintf(ex->etag, sizeof(ex->etag), "%s", asset->etag);
-	if (has_member(server_header(ex->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, buf, sizeof(buf)),
-	               asset->etag)) {
+	if (has_member(field(ex, "if-none-match"), asset->etag)) {
 		http_answer(ex, 304, asset->type);
 		return;
 	}
-	ex->gzip = asset->gzip.n &&
-	           has_member(server_header(ex->wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, buf,
-	                                    sizeof(buf)),
-	                      "gzip");
+	ex->gzip = asset->gzip.n && has_member(field(ex, "accept-encoding"), "gzip");
 	ex->body = ex->gzip ? asset->gzip : asset->plain;
 	http_answer(ex, 200, asset->type);
 }
@@ -198,36 +235,17 @@ static void serve_ready(struct exchange *ex)
 		serve_text(ex, 200, "ready\n");
 }
 
-static int whose(struct exchange *ex, struct token_claims *who)
-{
-	char buf[8192];
-	const char *why;
-	struct sb_str token = access_bearer(
-		server_header(ex->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buf, sizeof(buf)));
-
-	if (!token.n)
-		token = access_cookie(server_header(ex->wsi, WSI_TOKEN_HTTP_COOKIE, buf,
-		                                    sizeof(buf)),
-		                      ex->api->cookie);
-	return access_check(&ex->api->access, token, who, &why);
-}
-
 /* Counters are for everybody on this machine, and for whoever has a token. */
 static bool may_see_metrics(struct exchange *ex)
 {
-	char peer[64] = "";
-	char buf[256];
 	struct token_claims who;
+	const char *peer = ex->front->peer;
+	bool local = strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
+	bool forwarded = field(ex, "x-forwarded-for").n > 0 || field(ex, "forwarded").n > 0;
 
-	lws_get_peer_simple(ex->wsi, peer, sizeof(peer));
-	bool local = strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ||
-	             strncmp(peer, "::ffff:127.", 11) == 0;
-	bool forwarded = lws_hdr_total_length(ex->wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0;
-
-	if (local && !forwarded &&
-	    guard_host_local(server_header(ex->wsi, WSI_TOKEN_HOST, buf, sizeof(buf))))
+	if (local && !forwarded && guard_host_local(field(ex, "host")))
 		return true;
-	return whose(ex, &who) == 0;
+	return front_whose(ex->front, ex->request, &who) == 0;
 }
 
 static void serve_metrics(struct exchange *ex)
@@ -245,11 +263,11 @@ static void serve_session(struct exchange *ex)
 	struct token_claims who;
 	struct wire w = wire_on(&ex->own, WIRE_JSON);
 
-	if (whose(ex, &who) < 0) {
+	if (front_whose(ex->front, ex->request, &who) < 0) {
 		http_refuse(ex, 401, "unauthenticated", "log in first");
 		return;
 	}
-	login_give(&w, &who, NULL);
+	describe_claims(&w, &who, NULL);
 	http_answer(ex, 200, "application/json");
 }
 
@@ -281,143 +299,86 @@ static void serve_get(struct exchange *ex, struct sb_str path)
 static void refuse_method(struct exchange *ex, const char *allow)
 {
 	ex->close_after = true;
-	snprintf(ex->allow, sizeof(ex->allow), "%s", allow);
+	ex->allow = allow;
 	http_refuse(ex, 405, "invalid_request", "this method is not spoken here");
 }
 
-static void begin_post(struct exchange *ex, struct sb_str path)
+/* A body that is on its way is asked for, if its sender waits for that. */
+static void go_on(struct exchange *ex)
 {
-	char host[256];
-	char origin[256];
-	char length[16];
-	struct sb_str from = server_header(ex->wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
-	struct sb_str text = server_header(ex->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length,
-	                                   sizeof(length));
-	long n = text.n ? strtol(length, NULL, 10) : -1;
-	struct token_claims who;
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	ex->post = true;
-	ex->close_after = true; /* until the body was read */
-	if (lws_hdr_total_length(ex->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 || n < 0) {
+	if (ex->continued || field(ex, "expect").n == 0)
+		return;
+	ex->continued = true;
+	streams_write(ex->api->streams, ex->front->conn,
+	              (struct sb_bytes){ (const uint8_t *)text, sizeof(text) - 1 });
+}
+
+/* Is there something wrong with it before its body is looked at? */
+static bool refuse_post(struct exchange *ex, int64_t n)
+{
+	struct sb_str path = ex->request->path;
+	struct sb_str origin = field(ex, "origin");
+	struct sb_str expect = field(ex, "expect");
+	bool login = text_is(path, "/api/v1/login");
+
+	if (field(ex, "transfer-encoding").n)
 		http_refuse(ex, 411, "invalid_request", "send Content-Length, not chunks");
-		return;
-	}
-	if (from.n &&
-	    !guard_origin(from, server_header(ex->wsi, WSI_TOKEN_HOST, host, sizeof(host)),
-	                  ex->api->config.origins)) {
+	else if (n < 0)
+		http_refuse(ex, 400, "invalid_request", "Content-Length is a number");
+	else if (origin.n && !guard_origin(origin, field(ex, "host"), ex->api->config.origins))
 		http_refuse(ex, 403, "forbidden", "pages of this origin may not use the interface");
-		return;
-	}
-	if (text_is(path, "/api/v1/logout")) {
-		ex->close_after = n > 0;
-		login_forget(ex, whose(ex, &who) == 0 ? &who : NULL);
-	} else if (!text_is(path, "/api/v1/login")) {
+	else if (!login && !text_is(path, "/api/v1/logout"))
 		refuse_method(ex, "GET");
-	} else if (n > BODY_MAX || n == 0) {
-		http_refuse(ex, n ? 413 : 400, "too_large", "a JSON object of at most 4 KiB");
-	} else {
-		ex->in.max = BODY_MAX;
-		ex->close_after = false;
-	}
+	else if (n > HTTP_BODY_MAX)
+		http_refuse(ex, 413, "too_large", "a JSON object of at most 4 KiB");
+	else if (login && n == 0)
+		http_refuse(ex, 400, "invalid_request", "a JSON object of at most 4 KiB");
+	else if (expect.n && !request_lists(ex->request, "expect", "100-continue"))
+		http_refuse(ex, 417, "invalid_request", "only 100-continue is expected");
+	return ex->status != 0;
 }
 
-static void exchange_begin(struct exchange *ex, const char *uri, size_t n)
+static int64_t take_post(struct exchange *ex, struct sb_bytes rest)
 {
-	struct sb_str path = sb_str_of(uri, n);
-	char version[16];
+	int64_t n = request_body(ex->request);
 
-	exchange_clear(ex);
-	if (!text_is(server_header(ex->wsi, WSI_TOKEN_HTTP, version, sizeof(version)),
-	             "HTTP/1.1")) {
-		ex->close_after = true;
-		http_refuse(ex, 505, "invalid_request", "HTTP/1.1 is spoken here");
-	} else if (lws_hdr_total_length(ex->wsi, WSI_TOKEN_GET_URI) > 0) {
-		serve_get(ex, path);
-	} else if (lws_hdr_total_length(ex->wsi, WSI_TOKEN_POST_URI) > 0) {
-		begin_post(ex, path);
-	} else {
-		refuse_method(ex, "GET");
+	if (refuse_post(ex, n)) {
+		ex->close_after = true; /* the body was not read */
+		return 0;
 	}
-}
-
-/* ---- upgrades */
-
-/* The only upgrade let through is the one to our WebSocket: 4.1.6 would also speak h2c, and frees
- * what it still reads when an unknown one is answered with "handled". */
-static int confirm_upgrade(struct lws *wsi, struct api *api)
-{
-	char upgrade[32];
-	char version[16];
-	char key[64];
-	char protocols[256];
-	char origin[256];
-	char host[256];
-	char bearer[4096];
-	char uri[64];
-	struct guard_upgrade request = {
-		.upgrade = server_header(wsi, WSI_TOKEN_UPGRADE, upgrade, sizeof(upgrade)),
-		.version = server_header(wsi, WSI_TOKEN_VERSION, version, sizeof(version)),
-		.key = server_header(wsi, WSI_TOKEN_KEY, key, sizeof(key)),
-		.protocols = server_header(wsi, WSI_TOKEN_PROTOCOL, protocols, sizeof(protocols)),
-		.origin = server_header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin)),
-		.host = server_header(wsi, WSI_TOKEN_HOST, host, sizeof(host)),
-		.bearer = access_bearer(server_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, bearer,
-		                                      sizeof(bearer)))
-		                  .n > 0,
-	};
-	struct exchange asking = { .api = api, .wsi = wsi };
+	if ((uint64_t)n > rest.n) {
+		go_on(ex);
+		return -EAGAIN;
+	}
+	if (text_is(ex->request->path, "/api/v1/login")) {
+		login_begin(ex, (struct sb_bytes){ rest.p, (size_t)n });
+		return n;
+	}
 	struct token_claims who;
-	const char *why = NULL;
-	int status = guard_upgrade(&request, api->config.origins, &why);
+	bool known = front_whose(ex->front, ex->request, &who) == 0;
 
-	if (!text_is(server_header(wsi, WSI_TOKEN_GET_URI, uri, sizeof(uri)), "/api/v1")) {
-		status = 404;
-		why = "WebSocket is spoken at /api/v1";
-	} else if (status == 0 && api->sessions >= api->config.max_clients) {
-		status = 503;
-		why = "too many clients, try later";
-	} else if (status == 0 && whose(&asking, &who) < 0) {
-		status = 401;
-		why = "log in first, or send a bearer token";
-	}
-	if (status == 0)
-		return 0;
-	api->counts.upgrades_refused++;
-	if (text_is(request.upgrade, "websocket"))
-		lws_return_http_status(wsi, (unsigned)status, why);
-	return -1;
+	login_forget(ex, known ? &who : NULL);
+	return n;
 }
 
-int http_on(struct lws *wsi, int reason, struct exchange *ex, void *in, size_t n)
+int64_t http_take(struct exchange *ex, const struct request *request, struct sb_bytes rest)
 {
-	struct api *api = lws_context_user(lws_get_context(wsi));
+	int64_t used = 0;
 
-	switch (reason) {
-	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		return confirm_upgrade(wsi, api);
-	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* no subprotocol was asked for */
-	case LWS_CALLBACK_ESTABLISHED:
-		return -1;
-	case LWS_CALLBACK_HTTP:
-		ex->api = api;
-		ex->wsi = wsi;
-		exchange_begin(ex, in, n);
-		return 0;
-	case LWS_CALLBACK_HTTP_BODY:
-		if (ex->api && ex->post && !ex->status)
-			buffer_give(&ex->in, in, n);
-		return 0;
-	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		if (ex->api && ex->post && !ex->status && !ex->login)
-			login_begin(ex);
-		return 0;
-	case LWS_CALLBACK_HTTP_WRITEABLE:
-		return ex->api ? exchange_give(ex) : 0;
-	case LWS_CALLBACK_CLOSED_HTTP:
-		if (ex && ex->api)
-			exchange_clear(ex);
-		return 0;
-	default:
-		return 0;
+	ex->request = request;
+	ex->close_after = request_lists(request, "connection", "close");
+	if (text_is(request->method, "POST")) {
+		used = take_post(ex, rest);
+	} else if (text_is(request->method, "GET")) {
+		if (request_body(request) != 0)
+			ex->close_after = true; /* nobody reads it */
+		serve_get(ex, request->path);
+	} else {
+		refuse_method(ex, "GET");
 	}
+	ex->request = NULL;
+	http_writable(ex);
+	return used;
 }

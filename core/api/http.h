@@ -2,32 +2,45 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 
 struct api;
+struct front;
 struct login;
-struct lws;
+struct request;
 
-struct exchange { /* libwebsockets' memory per connection, zeroed at first */
+#define HTTP_BODY_MAX 4096 /* of a request */
+
+struct exchange {
 	struct api *api;
-	struct lws *wsi;
-	bool post, head_sent, close_after;
-	struct buffer in;    /* body of a POST */
+	struct front *front;
+	const struct request *request; /* until http_take() returns */
+	bool close_after, continued;
 	struct login *login; /* being checked on another thread */
 	struct buffer own;   /* holds body when it was made for this answer */
+	struct buffer head;
 	struct sb_bytes body;
-	size_t at;
-	int status;
-	const char *type, *cache;
+	size_t head_at, at;
+	int status; /* 0: not answered yet */
+	const char *type, *cache, *allow;
 	bool gzip;
-	char etag[20], cookie[2300], allow[8], path[64];
+	char etag[20];
+	char *cookie;
 	unsigned int retry_s;
 };
 
-/* An answer whose body is in ex->own. It leaves when the socket is writable. */
+void http_init(struct exchange *ex, struct front *front);
+void http_fini(struct exchange *ex);
+/* A request, and what was read behind its head. How much of that is its body, or -EAGAIN: it is not
+ * complete. */
+int64_t http_take(struct exchange *ex, const struct request *request, struct sb_bytes rest);
+/* Is an answer under way? */
+bool http_is_busy(const struct exchange *ex);
+void http_writable(struct exchange *ex);
+
+/* An answer whose body is in ex->own. It leaves as the socket takes it. */
 void http_answer(struct exchange *ex, int status, const char *type);
 /* {"error":NAME,"remedy":…} */
 void http_refuse(struct exchange *ex, int status, const char *name, const char *remedy);
-
-int http_on(struct lws *wsi, int reason, struct exchange *ex, void *in, size_t n);

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <libwebsockets.h>
-
 #include <signalbox/error.h>
 
 #include "api/describe.h"
@@ -156,7 +154,7 @@ void live_forget(struct session *s)
 
 void live_begin(struct subscription *sub, const char *name)
 {
-	static const uint8_t pre[LWS_PRE];
+	static const uint8_t pre[SESSION_HEAD];
 
 	buffer_reset(&sub->out);
 	buffer_give(&sub->out, pre, sizeof(pre));

@@ -9,12 +9,14 @@
 
 #include "api/describe.h"
 #include "api/form.h"
+#include "api/front.h"
 #include "api/http.h"
 #include "api/jobs.h"
 #include "api/server.h"
 #include "api/token.h"
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/request.h"
 #include "registry/users.h"
 
 #define LOG_MODULE "login"
@@ -39,23 +41,6 @@ static struct sb_str member(const json_t *body, const char *key)
 	return sb_str_of(json_string_value(value), json_string_length(value));
 }
 
-void login_give(struct wire *w, const struct token_claims *who, const char *token)
-{
-	wire_map(w);
-	wire_key(w, "user");
-	wire_text(w, who->subject);
-	wire_key(w, "role");
-	wire_text(w, token_role_name(who->role));
-	describe_time(w, "expires", who->expires_ns);
-	wire_key(w, "must_change");
-	wire_bool(w, who->must_change);
-	if (token) {
-		wire_key(w, "token");
-		wire_text(w, token);
-	}
-	wire_map_end(w);
-}
-
 static struct login *login_free(struct login *login)
 {
 	if (!login)
@@ -71,9 +56,11 @@ static struct login *login_free(struct login *login)
 
 static void set_cookie(struct exchange *ex, const char *token, int64_t seconds)
 {
-	snprintf(ex->cookie, sizeof(ex->cookie),
-	         "%s=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s", ex->api->cookie, token,
-	         (long long)seconds, ex->api->config.tls_cert ? "; Secure" : "");
+	free(ex->cookie);
+	if (asprintf(&ex->cookie, "%s=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s",
+	             ex->api->cookie, token, (long long)seconds,
+	             ex->api->config.tls ? "; Secure" : "") < 0)
+		ex->cookie = NULL;
 }
 
 static void login_answer(struct login *login)
@@ -98,7 +85,7 @@ static void login_answer(struct login *login)
 	}
 	api->counts.logins++;
 	set_cookie(ex, token, TTL_NS / NS_PER_S);
-	login_give(&w, &login->who, login->wants_token ? token : NULL);
+	describe_claims(&w, &login->who, login->wants_token ? token : NULL);
 	http_answer(ex, 200, "application/json");
 }
 
@@ -106,9 +93,13 @@ static void login_end(void *ud)
 {
 	struct login *login = ud;
 
-	if (login->ex)
+	struct exchange *ex = login->ex;
+
+	if (ex)
 		login_answer(login);
 	login_free(login);
+	if (ex)
+		http_writable(ex);
 }
 
 /* Query thread. */
@@ -142,12 +133,10 @@ static void refuse_limit(struct exchange *ex, int seconds)
 	http_refuse(ex, 429, "rate_limited", "too many tries, wait a little");
 }
 
-void login_begin(struct exchange *ex)
+void login_begin(struct exchange *ex, struct sb_bytes body)
 {
 	const char *why = NULL;
-	char type[64];
-	struct sb_str content = server_header(ex->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, type,
-	                                      sizeof(type));
+	struct sb_str content = request_field(ex->request, "content-type");
 	struct login *login = calloc(1, sizeof(*login));
 
 	if (!login) {
@@ -155,9 +144,9 @@ void login_begin(struct exchange *ex)
 		return;
 	}
 	login->api = ex->api;
-	login->body = form_take(WIRE_JSON, ex->in.p, ex->in.n, &why);
+	login->body = form_take(WIRE_JSON, body.p, body.n, &why);
 	login->wants_token = json_is_true(json_object_get(login->body, "token"));
-	lws_get_peer_simple(ex->wsi, login->peer, sizeof(login->peer));
+	memcpy(login->peer, ex->front->peer, sizeof(ex->front->peer));
 	struct sb_str user = member(login->body, "user");
 	bool usable = user.n && user.n < sizeof(login->who.subject) &&
 	              member(login->body, "password").p;
@@ -179,7 +168,6 @@ void login_begin(struct exchange *ex)
 	}
 	ex->login = login;
 	login->ex = ex;
-	lws_set_timeout(ex->wsi, PENDING_TIMEOUT_HTTP_CONTENT, 30);
 }
 
 void login_abandon(struct login *login)

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libwebsockets.h>
-
 #include <signalbox/services.h>
 
 #include "api/access.h"
@@ -142,7 +140,7 @@ bool call_bool(const struct call *c, const char *key)
 
 static void answer_begin(struct call *c)
 {
-	static const uint8_t pre[LWS_PRE];
+	static const uint8_t pre[SESSION_HEAD];
 
 	buffer_reset(&c->out);
 	buffer_give(&c->out, pre, sizeof(pre));

@@ -6,29 +6,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <libwebsockets.h>
-
 #include "api/access.h"
 #include "api/api.h"
 #include "api/limiter.h"
-#include "base/mailbox.h"
+#include "base/loop.h"
 
 struct assets;
 struct jobs;
 struct live;
 struct rpc;
 struct session;
+struct streams;
 
-#define API_COUNTERS(X)                                           \
-	X(connections, "HTTP and WebSocket connections accepted") \
-	X(connections_refused, "connections over the limit")      \
-	X(upgrades_refused, "WebSocket upgrades refused")         \
-	X(logins, "people who logged in")                         \
-	X(logins_refused, "tries to log in that were refused")    \
-	X(requests, "HTTP requests answered")                     \
-	X(calls, "API calls answered")                            \
-	X(refused_calls, "API calls answered with an error")      \
-	X(events, "events sent to clients")                       \
+#define API_COUNTERS(X)                                                 \
+	X(connections, "HTTP and WebSocket connections accepted")       \
+	X(connections_refused, "connections over the limit")            \
+	X(upgrades_refused, "WebSocket upgrades refused")               \
+	X(clients_cut_off, "WebSocket clients that broke the protocol") \
+	X(logins, "people who logged in")                               \
+	X(logins_refused, "tries to log in that were refused")          \
+	X(requests, "HTTP requests answered")                           \
+	X(calls, "API calls answered")                                  \
+	X(refused_calls, "API calls answered with an error")            \
+	X(events, "events sent to clients")                             \
 	X(events_left_out, "changes and points left out because a client was slow")
 
 struct api_counts {
@@ -45,14 +45,13 @@ struct api {
 	struct jobs *jobs;
 	struct rpc *rpc;
 	struct live *live;
-	struct lws_context *context;
-	void *ssl_ctx; /* libwebsockets' own */
+	struct loop *loop; /* any thread posts */
+	struct streams *streams;
 	pthread_t thread;
 	bool threaded;
-	struct mailbox mailbox; /* any thread posts */
 	_Atomic bool stopping, ready;
-	lws_sorted_usec_list_t tick;
-	char host[256], cookie[32], url_path[300];
+	struct timer tick;
+	char cookie[32], url_path[300];
 	uint32_t connections, sessions;
 	int64_t checked_ns; /* when tokens of sessions were looked at */
 	struct session *first_session;
@@ -66,6 +65,3 @@ struct api {
 void server_post(struct api *api, void (*fn)(void *ud), void *ud);
 /* Runs the tick of live data from here on. */
 void server_tick_soon(struct api *api);
-/* The value of a header of the request of wsi, copied to buf; empty if absent or longer than cap.
- */
-struct sb_str server_header(struct lws *wsi, enum lws_token_indexes which, char *buf, size_t cap);

@@ -81,8 +81,6 @@ struct tls *tls_free(struct tls *tls);
  * thread. */
 void tls_renew(struct tls *tls, struct tls *fresh);
 bool tls_is_same(struct tls *a, struct tls *b); /* the same certificate */
-/* Gives its certificate, chain and key to a context of another library (SSL_CTX). */
-int tls_lend(struct tls *tls, void *ssl_ctx);
 /* The certificate authority of clients, a PEM file, and its revocation list, or NULL. Before the
  * first connection. */
 int tls_trust(struct tls *tls, const char *ca_pem_path, const char *crl_pem_path);

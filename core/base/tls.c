@@ -115,19 +115,6 @@ bool tls_is_same(struct tls *a, struct tls *b)
 	return same;
 }
 
-int tls_lend(struct tls *tls, void *ssl_ctx)
-{
-	SSL_CTX *ctx = ctx_of(tls);
-	STACK_OF(X509) *chain = NULL;
-
-	ERR_clear_error();
-	SSL_CTX_get0_chain_certs(ctx, &chain);
-	int ok = SSL_CTX_use_cert_and_key(ssl_ctx, SSL_CTX_get0_certificate(ctx),
-	                                  SSL_CTX_get0_privatekey(ctx), chain, 1);
-	SSL_CTX_free(ctx);
-	return ok == 1 ? 0 : fault("cannot use", "the renewed certificate");
-}
-
 /* Connections hold the context they began with. */
 static SSL *ssl_new(struct tls *tls)
 {

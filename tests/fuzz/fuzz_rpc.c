@@ -21,7 +21,7 @@ bool session_send(struct session *s, struct buffer *bytes, bool event)
 	const char *why;
 
 	(void)event;
-	json_t *answer = form_take(s->form, bytes->p + LWS_PRE, bytes->n - LWS_PRE, &why);
+	json_t *answer = form_take(s->form, bytes->p + SESSION_HEAD, bytes->n - SESSION_HEAD, &why);
 
 	if (!answer || !json_object_get(answer, "id"))
 		abort();
@@ -66,15 +66,6 @@ void server_post(struct api *api, void (*fn)(void *ud), void *ud)
 void server_tick_soon(struct api *api)
 {
 	(void)api;
-}
-
-struct sb_str server_header(struct lws *wsi, enum lws_token_indexes which, char *buf, size_t cap)
-{
-	(void)wsi;
-	(void)which;
-	(void)buf;
-	(void)cap;
-	return SB_STR("");
 }
 
 static struct api *the_api(void)

@@ -3,15 +3,15 @@
 
 #include <signalbox/services.h>
 
+#include "api/describe.h"
 #include "api/live.h"
-#include "api/login.h"
 #include "api/rpc.h"
 #include "api/server.h"
 #include "methods.gen.h"
 
 int session_me_call(struct call *c)
 {
-	login_give(&c->result, &c->who, NULL);
+	describe_claims(&c->result, &c->who, NULL);
 	return 0;
 }
 
