@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
 #include "app.h"
 #include "args.h"
 #include "base/conf.h"
