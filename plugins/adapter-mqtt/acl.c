@@ -13,6 +13,7 @@
 #include "reason.h"
 #include "route.h"
 #include "server.h"
+#include "verdict.h"
 
 static int may(const struct session *s, int action, struct sb_str topic)
 {
@@ -69,7 +70,7 @@ bool acl_delivers(struct route *rt, const struct session *s)
 {
 	if (rt->judged != s->who.id) {
 		rt->judged = s->who.id;
-		rt->allowed = acl_reads(s, rt->p->topic);
+		rt->allowed = verdict_of(&rt->srv->verdicts, s, rt->p->topic);
 	}
 	return rt->allowed;
 }

@@ -284,6 +284,7 @@ void server_fini(struct server *srv)
 	pending_fini(&srv->pending);
 	route_scratch_fini(&srv->route);
 	free(srv->acl_text);
+	verdict_fini(&srv->verdicts);
 	flap_fini(&srv->flaps);
 	address_fini(&srv->addresses);
 }

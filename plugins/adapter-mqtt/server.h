@@ -17,6 +17,7 @@
 #include "route.h"
 #include "session.h"
 #include "trie.h"
+#include "verdict.h"
 
 #define SERVER_MAX_LISTEN 8
 /* Connections beyond the limit that are kept until they have been told why they cannot stay. */
@@ -62,6 +63,7 @@ struct server {
 	uint64_t rights; /* as of when subscriptions were judged */
 	char *acl_text;  /* scratch of acl_recheck() */
 	uint32_t acl_cap;
+	struct verdicts verdicts;
 	bool draining, stopped, restored;
 	bool walk_waits; /* a session waits for the next tick to look for retained messages */
 	uint32_t walked; /* steps of looking for retained messages in this tick */
