@@ -15,6 +15,7 @@
 #define LEVEL_COST 96 /* of a node of the tree, besides its name */
 #define WALK_MAX   1000000
 #define PUTS_MAX   256
+#define SWEEP_MAX  256
 #define PICK_MAX   256
 
 struct retained_waiter {
@@ -286,6 +287,35 @@ int retained_set(struct server *srv, const struct publish *p, struct conn *c, ui
 	queue(e);
 	put_more(srv);
 	return w ? SB_PENDING : 0;
+}
+
+static struct retained_entry *expired_in(const struct tree_node *bucket, int64_t now_s)
+{
+	for (; bucket; bucket = bucket->chain) {
+		struct retained_entry *e = bucket->value;
+		if (e && e->msg && e->msg->expires_s && e->msg->expires_s <= now_s)
+			return e;
+	}
+	return NULL;
+}
+
+void retained_sweep(struct server *srv)
+{
+	struct retained *r = &srv->retained;
+	int64_t now_s = server_utc_s(srv);
+	struct retained_entry *e;
+
+	for (uint32_t i = 0; i < SWEEP_MAX && i < r->tree.cap; i++) {
+		uint32_t bucket = r->swept++ & (r->tree.cap - 1);
+		while ((e = expired_in(r->tree.edges[bucket], now_s))) {
+			entry_replace(e, NULL);
+			if (srv->docs)
+				queue(e);
+			else
+				entry_collect(e);
+		}
+	}
+	put_more(srv);
 }
 
 /* ---- giving them to new subscribers */

@@ -28,6 +28,7 @@ struct retained {
 	uint64_t seq, bytes;
 	uint32_t n, entries; /* entries: with those whose removal is not written yet */
 	uint32_t puts;       /* in flight */
+	uint32_t swept;      /* bucket of the tree to be looked at next */
 	struct retained_entry *queue, **queue_at; /* to be put, in order */
 	bool putting;
 };
@@ -42,6 +43,8 @@ void retained_put_back(struct server *srv, const struct publish *p);
 int retained_set(struct server *srv, const struct publish *p, struct conn *c, uint32_t ref);
 /* Is there room? 0, SB_E_QUOTA. */
 int retained_room(const struct server *srv, const struct publish *p);
+/* Removes what has expired, a part of them at a time: every quarter of a second. */
+void retained_sweep(struct server *srv);
 /* The retained messages of a new subscription are due; retained_pump() sends them. */
 void retained_due(struct sub *sub);
 /* Queue the next of them for a session whose queue is empty. true: something was queued. */

@@ -104,6 +104,7 @@ static void on_tick(void *ud)
 	wheel_run(&srv->conn_wheel, srv->tick);
 	wheel_run(&srv->session_wheel, srv->tick);
 	walk_on(srv);
+	retained_sweep(srv);
 	admission_tick(srv);
 	address_sweep(srv);
 	rate_tick(srv);

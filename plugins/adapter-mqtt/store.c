@@ -117,7 +117,7 @@ static void on_doc(void *ud, int32_t r, struct sb_str key, struct sb_bytes doc, 
 		if (r < 0)
 			server_log(srv, SB_LOG_ERROR, "retained message %.*s: %s", (int)key.n,
 			           key.p, sb_strerror(r));
-		else if (!p.expires_s || p.expires_s > server_utc_s(srv))
+		else
 			retained_put_back(srv, &p);
 		return;
 	}

@@ -81,7 +81,34 @@ static void retained_messages_survive_the_server(void **state)
 	fake_stop(f);
 	fake_seconds(f, 100);
 	fake_start(f);
+	fake_seconds(f, 1);
 	assert_int_equal(fake_metric(f, "retained"), 2);
+}
+
+static void what_expires_is_removed_with_its_document(void **state)
+{
+	struct fake *f = *state;
+	struct peer p = peer_plain(f, "p", 5);
+	static const uint8_t ten[] = { PROPERTY_MESSAGE_EXPIRY, 0, 0, 0, 10 };
+	char topic[32];
+	for (int i = 0; i < 500; i++) {
+		snprintf(topic, sizeof(topic), "t/%d", i);
+		peer_publish(&p, topic, "x", 1, 0, ten, i % 2 ? sizeof(ten) : 0);
+	}
+	assert_int_equal(fake_metric(f, "retained"), 500);
+	fake_seconds(f, 9);
+	assert_int_equal(fake_metric(f, "retained"), 500);
+	f->slow_docs = true;
+	fake_seconds(f, 3);
+	assert_int_equal(fake_metric(f, "retained"), 250);
+	/* One that comes again meanwhile stays. */
+	peer_publish(&p, "t/1", "new", 1, 0, NULL, 0);
+	while (f->puts)
+		fake_put_done(f, 0);
+	fake_stop(f);
+	f->slow_docs = false;
+	fake_start(f);
+	assert_int_equal(fake_metric(f, "retained"), 251);
 }
 
 static void acknowledged_means_the_document_is_written(void **state)
@@ -187,6 +214,7 @@ int main(void)
 		TEST(new_subscribers_get_what_is_retained),
 		TEST(retain_handling_says_when),
 		TEST(retained_messages_survive_the_server),
+		TEST(what_expires_is_removed_with_its_document),
 		TEST(acknowledged_means_the_document_is_written),
 		TEST(retained_telemetry_waits_for_both),
 		cmocka_unit_test(retained_messages_are_limited),
