@@ -126,8 +126,8 @@ static void *at(struct settings *s, const struct option_spec *spec)
 bool live_differs(const struct option_spec *spec, const struct settings *a,
                   const struct settings *b)
 {
-	const char *left = (const char *)a + spec->offset;
-	const char *right = (const char *)b + spec->offset;
+	const void *left = (const char *)a + spec->offset;
+	const void *right = (const char *)b + spec->offset;
 
 	if (spec->kind == OPTION_TEXT)
 		return strcmp(*(char *const *)left, *(char *const *)right) != 0;
