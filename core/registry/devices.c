@@ -49,6 +49,17 @@ static int32_t resolve(struct sb_host *handle, struct sb_str id, sb_device *out)
 	return r;
 }
 
+static int32_t configured(struct sb_host *handle, struct sb_str id, sb_device *out)
+{
+	struct registry *reg = registry_of(handle);
+	struct device *dev;
+	int r = reg ? registry_configured(reg, id, &dev) : SB_E_FAIL;
+
+	if (r == 0)
+		*out = registry_handle(dev);
+	return r;
+}
+
 static int32_t session_up(struct sb_host *handle, sb_device device, const struct sb_kv *attrs,
                           uint32_t n)
 {
@@ -188,6 +199,7 @@ static const struct sb_devices table = {
 	.rights = rights,
 	.renew = renew,
 	.known = known,
+	.configured = configured,
 };
 
 static int starting(void *ud, struct instance *in)

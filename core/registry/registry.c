@@ -273,13 +273,10 @@ int registry_make(struct registry *reg, struct sb_str id, enum device_admin admi
 	return 0;
 }
 
-/* People registered it beforehand: that it shows up is all that was missing. */
-static void admit_expected(struct registry *reg, struct device *dev)
+static void admit(struct registry *reg, struct device *dev, enum device_admin from)
 {
-	enum device_admin expected = DEVICE_EXPECTED;
-
-	if (atomic_load_explicit(&dev->admin, memory_order_relaxed) != DEVICE_EXPECTED ||
-	    !atomic_compare_exchange_strong(&dev->admin, &expected, DEVICE_ACTIVE))
+	if (atomic_load_explicit(&dev->admin, memory_order_relaxed) != from ||
+	    !atomic_compare_exchange_strong(&dev->admin, &from, DEVICE_ACTIVE))
 		return;
 	writer_dirty(reg->writer, dev);
 	registry_changed(reg, dev, DEVICE_CHANGED_RECORD);
@@ -312,8 +309,24 @@ int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning h
 		if (r == SB_E_EXISTS) /* another thread met it first */
 			r = registry_find(reg, id, out);
 	}
-	if (r == 0)
-		admit_expected(reg, *out);
+	if (r == 0) /* people registered it: that it shows up is all that was missing */
+		admit(reg, *out, DEVICE_EXPECTED);
+	return r;
+}
+
+int registry_configured(struct registry *reg, struct sb_str id, struct device **out)
+{
+	int r = registry_find(reg, id, out);
+
+	if (r == SB_E_UNKNOWN_DEVICE) {
+		r = registry_make(reg, id, DEVICE_ACTIVE, out);
+		if (r == SB_E_EXISTS)
+			r = registry_find(reg, id, out);
+	}
+	if (r == 0) {
+		admit(reg, *out, DEVICE_EXPECTED);
+		admit(reg, *out, DEVICE_PENDING);
+	}
 	return r;
 }
 

@@ -163,6 +163,8 @@ int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning h
                      struct device **out);
 /* The key of a device (identity: its id) for TLS, or of "ID#next" its next one; 0 bytes: none. */
 uint32_t registry_psk(struct registry *reg, struct sb_str identity, uint8_t key[static 64]);
+/* A device the configuration names: made, or let in, whatever provisioning allows. */
+int registry_configured(struct registry *reg, struct sb_str id, struct device **out);
 uint32_t registry_count(const struct registry *reg);
 /* What the configuration says now about devices nobody registered, and how many there may be. Those
  * that are there stay. */

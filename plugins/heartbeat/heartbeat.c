@@ -3,29 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/sysinfo.h>
 
 #include <signalbox/plugin.h>
 
 struct heartbeat {
 	struct sb_host *host;
-	int64_t interval_ns, began_ns;
-	char device[520];
+	int64_t interval_ns;
+	char device[129];
 };
 
 static const struct sb_core *core;
-
-static double rss_bytes(void)
-{
-	unsigned long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-	/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
-	if (f && fscanf(f, "%*u %lu", &pages) != 1)
-		pages = 0;
-	if (f)
-		fclose(f);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
 
 /* Device and series are looked up each time: cheap at this rate, and never stale. */
 static void beat(void *ud)
@@ -34,20 +22,21 @@ static void beat(void *ud)
 	const struct sb_devices *devices = core->service(hb->host, "sb.devices/1");
 	const struct sb_telemetry *telemetry = core->service(hb->host, "sb.telemetry/1");
 	struct sb_series_key key = { .size = sizeof(key), .type = SB_T_F64 };
-	if (devices->resolve(hb->host, sb_str_of(hb->device, strlen(hb->device)), &key.device) < 0)
-		return; /* the host counted it and says why */
+	struct sysinfo info = { 0 };
+	(void)sysinfo(&info);
+	const struct sb_str names[] = { SB_STR("uptime_s"), SB_STR("free_bytes"), SB_STR("load") };
+	double free_bytes = (double)info.freeram * info.mem_unit;
+	const double values[] = { (double)info.uptime, free_bytes, (double)info.loads[0] / 65536 };
+	struct sb_str id = sb_str_of(hb->device, strlen(hb->device));
+	if (!SB_HAS(devices, configured) || devices->configured(hb->host, id, &key.device) < 0)
+		return; /* an older host, or it counted why and says so */
 	struct sb_batch *b = telemetry->acquire(hb->host, 3, 0);
 	if (!b)
 		return; /* the host is full: no beat this time */
-	const char *const names[] = { "uptime_s", "rss_bytes", "load" };
-	double values[] = { 0, rss_bytes(), 0 };
-	values[0] = (double)(core->now_ns(SB_CLOCK_MONOTONIC) - hb->began_ns) / 1e9;
-	(void)!getloadavg(&values[2], 1);
 	b->device = key.device;
-	b->ack = SB_ACK_STORED;
 	for (int i = 0; i < 3; i++) {
 		struct sb_point p = { .ts_ns = core->now_ns(SB_CLOCK_UTC), .type = SB_T_F64 };
-		key.name = sb_str_of(names[i], strlen(names[i]));
+		key.name = names[i];
 		p.v.f = values[i];
 		if (telemetry->resolve(hb->host, &key, &p.series) == 0)
 			b->points[b->count++] = p;
@@ -55,22 +44,12 @@ static void beat(void *ud)
 	telemetry->commit(hb->host, b);
 }
 
-static void completed(void *self, const struct sb_completion *c, uint32_t n)
-{
-	const struct heartbeat *hb = self;
-	int32_t health = c[n - 1].status < 0 ? SB_HEALTH_DEGRADED : SB_HEALTH_OK;
-	core->health(hb->host, health, SB_STR("the last beat could not be stored"));
-}
-
 static int32_t create(struct sb_host *host, const struct sb_descriptor *d, void **self)
 {
-	struct heartbeat *hb = *self = calloc(1, sizeof(*hb));
-	(void)d;
-	if (!hb)
-		return -ENOMEM;
-	hb->host = host;
-	hb->began_ns = core->now_ns(SB_CLOCK_MONOTONIC);
-	return 0;
+	struct heartbeat *hb = *self = d ? calloc(1, sizeof(*hb)) : NULL;
+	if (hb)
+		hb->host = host;
+	return hb ? 0 : -ENOMEM;
 }
 
 static int32_t configure(void *self, const struct sb_config *config)
@@ -84,24 +63,18 @@ static int32_t configure(void *self, const struct sb_config *config)
 
 static int32_t start(void *self)
 {
-	struct heartbeat *hb = self;
+	const struct heartbeat *hb = self;
 	const struct sb_loop *loop = core->service(hb->host, "sb.loop/1");
-	return loop->timer(hb->host, hb->interval_ns, hb->interval_ns, beat, hb, NULL);
+	return loop->timer(hb->host, hb->interval_ns, hb->interval_ns, beat, self, NULL);
 }
 
-static const void *ext(void *self, const char *id)
-{
-	static const struct sb_source source = { .size = sizeof(source), .completed = completed };
-	(void)self;
-	return strcmp(id, "sb.source/1") == 0 ? &source : NULL;
-}
-
-static const struct sb_ops ops = { .size = sizeof(ops),
-	                           .create = create,
-	                           .configure = configure,
-	                           .start = start,
-	                           .destroy = free,
-	                           .ext = ext };
+static const struct sb_ops ops = {
+	.size = sizeof(ops),
+	.create = create,
+	.configure = configure,
+	.start = start,
+	.destroy = free,
+};
 
 static const struct sb_descriptor descriptor = {
 	.size = sizeof(descriptor),
@@ -113,7 +86,6 @@ static const struct sb_descriptor descriptor = {
 	.license = "Apache-2.0",
 	.summary = "Reports that this node is alive",
 	.section = "heartbeat",
-	.provides = (const char *const[]){ "sb.source/1", NULL },
 	.needs = (const char *const[]){ "sb.loop/1", "sb.devices/1", "sb.telemetry/1", NULL },
 	.config_schema =
 		"{\"type\": \"object\", \"properties\": {"
@@ -124,15 +96,4 @@ static const struct sb_descriptor descriptor = {
 	.ops = &ops,
 };
 
-static int32_t init(const struct sb_core *c, const char *path)
-{
-	core = c;
-	return path ? 0 : -EINVAL;
-}
-
-static const struct sb_descriptor *describe(uint32_t i)
-{
-	return i == 0 ? &descriptor : NULL;
-}
-
-SB_PLUGIN("heartbeat", "1.0.0", 0, init, NULL, describe);
+SB_PLUGIN_ONE("heartbeat", "1.0.0", 0, core, descriptor);

@@ -121,6 +121,21 @@ struct sb_note {
 		sizeof(struct sb_entry), init_,        deinit_,      descriptor_       \
 	}
 
+/* The same for a plugin of one descriptor that needs nothing at its start but the table of the
+ * core: core_ is a `static const struct sb_core *`, descriptor_ a struct sb_descriptor. */
+#define SB_PLUGIN_ONE(id_, version_, minor_needed_, core_, descriptor_)                \
+	static int32_t sb_one_init_(const struct sb_core *sb_core_, const char *path_) \
+	{                                                                              \
+		(void)path_;                                                           \
+		(core_) = sb_core_;                                                    \
+		return 0;                                                              \
+	}                                                                              \
+	static const struct sb_descriptor *sb_one_describe_(uint32_t index_)           \
+	{                                                                              \
+		return index_ == 0 ? &(descriptor_) : NULL;                            \
+	}                                                                              \
+	SB_PLUGIN(id_, version_, minor_needed_, sb_one_init_, NULL, sb_one_describe_)
+
 #ifdef __cplusplus
 }
 #endif

@@ -310,6 +310,11 @@ struct sb_devices {
 	int32_t (*renew)(struct sb_host *, struct sb_principal *who);
 	/* [any] 1 if there is a device with this id, else 0. */
 	int32_t (*known)(struct sb_host *, struct sb_str id);
+	/* [any] The device with this id, which the configuration of the instance names, or which is
+	 * the instance itself: whoever wrote that has let it in, so it is active whatever
+	 * provisioning allows, unless people suspended or retired it. Never for ids that came from
+	 * outside. SB_E_NAME, SB_E_QUOTA. */
+	int32_t (*configured)(struct sb_host *, struct sb_str id, sb_device *out);
 };
 
 /* ---- "sb.docs/1": small documents of the instance, in a space of its own, durable */

@@ -145,6 +145,29 @@ static void flush(struct registry *reg, const struct device *dev, uint32_t point
 	registry_flushed(reg, &count, 1, seq);
 }
 
+static void who_stands_in_the_configuration_need_not_be_approved(void **state)
+{
+	static const enum provisioning all[] = { PROVISION_OFF, PROVISION_PENDING };
+	struct device *dev;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct registry *reg = make(all[i], 2);
+		assert_int_equal(registry_configured(reg, str("signalbox"), &dev), 0);
+		assert_int_equal(dev->admin, DEVICE_ACTIVE);
+		dev->admin = DEVICE_PENDING; /* it showed up before it was configured */
+		assert_int_equal(registry_configured(reg, str("signalbox"), &dev), 0);
+		assert_int_equal(dev->admin, DEVICE_ACTIVE);
+		dev->admin = DEVICE_SUSPENDED;
+		assert_int_equal(registry_configured(reg, str("signalbox"), &dev), 0);
+		assert_int_equal(dev->admin, DEVICE_SUSPENDED);
+		assert_int_equal(registry_configured(reg, str("a/b"), &dev), SB_E_NAME);
+		assert_int_equal(registry_configured(reg, str("meter"), &dev), 0);
+		assert_int_equal(registry_configured(reg, str("one too many"), &dev), SB_E_QUOTA);
+		registry_free(reg);
+	}
+}
+
 static void devices_come_back_from_documents_with_their_counters(void **state)
 {
 	struct registry *reg = make(PROVISION_ACTIVE, 1000);
@@ -370,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup(devices_come_back_from_documents_with_their_counters, fresh),
 		cmocka_unit_test_setup(a_device_known_only_to_the_journal_comes_back_once, fresh),
 		cmocka_unit_test_setup(damaged_and_newer_documents_are_refused_not_guessed, fresh),
+		cmocka_unit_test_setup(who_stands_in_the_configuration_need_not_be_approved, fresh),
 		cmocka_unit_test_setup(what_a_full_disk_refused_is_written_by_the_next_save, fresh),
 		cmocka_unit_test_setup(saving_twice_writes_nothing_the_second_time, fresh),
 		cmocka_unit_test_setup(threads_that_meet_the_same_devices_make_each_once, fresh),
