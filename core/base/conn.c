@@ -102,6 +102,9 @@ void conn_rewatch(struct conn *c)
 		events |= EPOLLIN;
 	if (c->blocked)
 		events |= EPOLLOUT;
+	/* A short read empties a socket: the kernel need not look again before more has come. */
+	if (events == EPOLLIN && !c->ssl && !c->unread && c->state == CONN_OPEN)
+		events |= EPOLLRDHUP | EPOLLET;
 	/* EPOLLHUP and EPOLLERR come anyway; without a flag the watch would end and they would not.
 	 */
 	if (events == 0)
@@ -148,6 +151,7 @@ static void on_events(struct watch *w, uint32_t events)
 		c->read_needs_write = false;
 		list_append(&s->dirty, &c->dirty);
 	}
+	c->hung |= (events & EPOLLRDHUP) != 0;
 	if (may_read(c) && !s->paused) {
 		if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 			conn_in_read(c);
@@ -290,6 +294,7 @@ void conn_finish(struct conn *c)
 		c->listener->spec.close(c->ud, conn_handle(c), c->why);
 	c->opened = c->paused = c->muted = false;
 	c->blocked = c->read_needs_write = c->want_writable = c->linger = false;
+	c->unread = c->hung = false;
 	c->ud = NULL;
 	c->state = CONN_FREE;
 	if (++c->generation == 0)

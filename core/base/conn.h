@@ -64,6 +64,8 @@ struct conn {
 	bool read_needs_write : 1; /* TLS wants to answer before it reads on */
 	bool want_writable : 1;
 	bool linger : 1; /* see streams_close_gently() */
+	bool unread : 1; /* the socket may hold more than was read */
+	bool hung : 1;   /* the peer sends nothing any more: read to the end */
 };
 
 struct conn_ws { /* what a connection that speaks WebSocket has besides */

@@ -141,6 +141,12 @@ void conn_in_read(struct conn *c)
 	if (c->ssl && tls_has_more(c->ssl))
 		list_append(&s->ready, &c->ready);
 	conn_in_take(c, s->scratch, (uint32_t)n);
+	bool unread = n == CONN_READ_BYTES || c->hung;
+	if (unread == c->unread)
+		return;
+	c->unread = unread;
+	if (c->state == CONN_OPEN)
+		conn_rewatch(c);
 }
 
 void conn_in_again(struct conn *c)

@@ -315,6 +315,45 @@ static void a_reset_ends_even_a_paused_connection(void **state)
 	assert_int_equal(peers[0].why, SB_CLOSE_ERROR);
 }
 
+static void what_came_with_the_end_is_handed_over_before_it(void **state)
+{
+	(void)state;
+	char buf[100];
+	int fd = dial();
+	turns(2);
+	say(fd, "last words\n");
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(hear(fd, buf, sizeof(buf)), 11);
+	turns(3);
+	assert_int_equal(peers[0].closed, 1);
+	assert_int_equal(peers[0].why, SB_CLOSE_PEER);
+	close(fd);
+}
+
+static int swallow(struct peer *p, const char *line, size_t n)
+{
+	(void)p, (void)line, (void)n;
+	return 0;
+}
+
+static void more_than_one_read_holds_is_read_without_another_word(void **state)
+{
+	(void)state;
+	static char lines[1 << 20];
+	size_t sent = 0;
+	on_line = swallow;
+	int fd = dial();
+	turns(2);
+	memset(lines, '\n', sizeof(lines));
+	for (ssize_t n = 1; n > 0; sent += n > 0 ? (size_t)n : 0)
+		n = send(fd, lines, sizeof(lines), MSG_DONTWAIT | MSG_NOSIGNAL);
+	assert_true(sent > 3 * 65536);
+	for (int i = 0; i < 100 && peers[0].consumed < sent; i++)
+		turns(1);
+	assert_int_equal(peers[0].consumed, sent);
+	close(fd);
+}
+
 static void ending_the_listener_ends_its_connections(void **state)
 {
 	(void)state;
@@ -365,6 +404,8 @@ int main(void)
 		T(a_paused_connection_is_not_read_and_offers_its_rest_on_resume),
 		T(pause_all_stops_reading_and_resume_all_offers_what_was_refused),
 		T(a_reset_ends_even_a_paused_connection),
+		T(what_came_with_the_end_is_handed_over_before_it),
+		T(more_than_one_read_holds_is_read_without_another_word),
 		T(ending_the_listener_ends_its_connections),
 		T(addresses_that_make_no_sense_are_refused),
 	};
