@@ -29,34 +29,33 @@ static void find_codecs(struct producer *p)
 		return;
 	p->codecs_at_ns = now;
 	p->n_codecs = 0;
-	while (p->n_codecs < STATE_CODECS) {
-		struct instance *in = host_instance(p->ingest->config.host, "sb.codec/1",
-		                                    p->n_codecs);
+	for (uint32_t i = 0; p->n_codecs < STATE_CODECS; i++) {
+		struct instance *in = host_instance(p->ingest->config.host, "sb.codec/1", i);
 		if (!in)
 			break;
-		p->codecs[p->n_codecs++] = in;
+		const struct sb_codec *table = instance_ext(in, "sb.codec/1");
+		if (SB_HAS(table, claims) && SB_HAS(table, decode))
+			p->codecs[p->n_codecs++] = (struct state_codec){ in, table };
 	}
 }
 
 /* The codec that is surest, or NULL. */
-static struct instance *choose(struct producer *p, const struct sb_decode *d)
+static const struct state_codec *choose(struct producer *p, const struct sb_decode *d)
 {
-	struct instance *best = NULL;
+	const struct state_codec *best = NULL;
 	int32_t surest = 0;
 	find_codecs(p);
 	for (uint32_t i = 0; i < p->n_codecs; i++) {
-		struct instance *in = p->codecs[i];
-		const struct sb_codec *codec = instance_ext(in, "sb.codec/1");
-		if (instance_state(in) != INSTANCE_RUNNING || !SB_HAS(codec, claims) ||
-		    !SB_HAS(codec, decode))
+		const struct state_codec *codec = &p->codecs[i];
+		if (instance_state(codec->in) != INSTANCE_RUNNING)
 			continue;
 		struct frame f;
-		frame_enter(&f, in, "codec.claims");
-		int32_t sure = codec->claims(instance_self(in), d);
+		frame_enter(&f, codec->in, "codec.claims");
+		int32_t sure = codec->table->claims(instance_self(codec->in), d);
 		frame_leave(&f);
 		if (sure > surest) {
 			surest = sure;
-			best = in;
+			best = codec;
 		}
 	}
 	return best;
@@ -82,15 +81,14 @@ static void scratch_shrink(struct producer *p)
 	}
 }
 
-static int decode_once(struct instance *in, struct sb_decode *d, struct sb_batch *out)
+static int decode_once(const struct state_codec *codec, struct sb_decode *d, struct sb_batch *out)
 {
-	const struct sb_codec *codec = instance_ext(in, "sb.codec/1");
 	struct frame f;
 	out->count = out->blob_len = 0;
 	d->out = out;
 	d->why[0] = 0;
-	frame_enter(&f, in, "codec.decode");
-	int r = codec->decode(instance_self(in), d);
+	frame_enter(&f, codec->in, "codec.decode");
+	int r = codec->table->decode(instance_self(codec->in), d);
 	frame_leave(&f);
 	d->why[sizeof(d->why) - 1] = 0;
 	if (r >= 0 && (out->count > out->cap || out->blob_len > out->blob_cap))
@@ -100,8 +98,8 @@ static int decode_once(struct instance *in, struct sb_decode *d, struct sb_batch
 
 static int decode(struct producer *p, struct sb_decode *d)
 {
-	struct instance *in = choose(p, d);
-	if (!in) {
+	const struct state_codec *codec = choose(p, d);
+	if (!codec) {
 		snprintf(d->why, sizeof(d->why), "no codec reads this");
 		return SB_E_MALFORMED;
 	}
@@ -110,7 +108,7 @@ static int decode(struct producer *p, struct sb_decode *d)
 	for (;;) {
 		if (!scratch_room(p, points, blob))
 			return -ENOMEM;
-		int r = decode_once(in, d, &p->scratch->pub);
+		int r = decode_once(codec, d, &p->scratch->pub);
 		if (r != -ENOBUFS)
 			return r;
 		points = MIN(p->scratch->pub.cap * 4, BATCH_POINTS_MAX);

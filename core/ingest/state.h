@@ -74,6 +74,11 @@ struct state_checkpoint { /* holds once so many records of the ring are on disk 
 
 #define STATE_CODECS 16
 
+struct state_codec {
+	struct instance *in;
+	const struct sb_codec *table; /* complete */
+};
+
 struct producer {
 	struct ingest *ingest;
 	struct producer *next; /* under ingest->lock */
@@ -108,7 +113,7 @@ struct producer {
 	/* The oldest that does not hold yet, and the newest; ticket 0: none. */
 	struct state_checkpoint checkpoints[2];
 
-	struct instance *codecs[STATE_CODECS];
+	struct state_codec codecs[STATE_CODECS];
 	uint32_t n_codecs;
 	int64_t codecs_at_ns;
 

@@ -24,10 +24,19 @@ void names_fini(struct names *t)
 		free(table);
 		table = older;
 	}
-	t->table = NULL;
+	*t = (struct names){ 0 };
 }
 
-struct series *names_find(const struct names *t, struct sb_str name)
+/* The series behind the one found last, in order of making; the first behind the last. */
+static struct series *guess(struct names *t)
+{
+	struct series *s = atomic_load_explicit(&t->found, memory_order_acquire);
+	if (s)
+		s = atomic_load_explicit(&s->next_of_device, memory_order_acquire);
+	return s ? s : atomic_load_explicit(&t->first, memory_order_acquire);
+}
+
+static struct series *search(const struct names *t, struct sb_str name)
 {
 	struct names_table *table = atomic_load_explicit(&t->table, memory_order_acquire);
 	if (!table)
@@ -37,6 +46,16 @@ struct series *names_find(const struct names *t, struct sb_str name)
 		if (!s || text_equal(s->name, name))
 			return s;
 	}
+}
+
+struct series *names_find(struct names *t, struct sb_str name)
+{
+	struct series *s = guess(t);
+	if (!s || s->name.n != name.n || memcmp(s->name.p, name.p, name.n) != 0)
+		s = search(t, name);
+	if (s)
+		atomic_store_explicit(&t->found, s, memory_order_release);
+	return s;
 }
 
 static void table_put(struct names_table *table, struct series *s)
@@ -69,4 +88,6 @@ int names_room(struct names *t)
 void names_put(struct names *t, struct series *s)
 {
 	table_put(t->table, s);
+	if (!t->first)
+		atomic_store_explicit(&t->first, s, memory_order_release);
 }

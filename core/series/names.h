@@ -11,10 +11,13 @@ struct series;
 
 struct names { /* zero: empty */
 	struct names_table *_Atomic table;
+	struct series *_Atomic first, *_Atomic found; /* the oldest; the one found last */
 };
 
 void names_fini(struct names *t); /* not the series */
-struct series *names_find(const struct names *t, struct sb_str name);
+/* A device names its series in the same order again and again: the one behind the last that was
+ * found is looked at first. Any thread. */
+struct series *names_find(struct names *t, struct sb_str name);
 /* Under the owner's lock; the name is not there yet. Room first, so that names_put() cannot fail.
  */
 int names_room(struct names *t);

@@ -30,6 +30,11 @@ static bool is_senml(struct sb_str type)
 	return is_type(type, "application/senml+json");
 }
 
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static int32_t claims(void *self, const struct sb_decode *in)
 {
 	(void)self;
@@ -37,10 +42,10 @@ static int32_t claims(void *self, const struct sb_decode *in)
 		return 2;
 	if (!decoding_is(in->subject, "telemetry"))
 		return 0;
-	for (size_t i = 0; i < in->payload.n; i++)
-		if (!strchr(" \t\r\n", in->payload.p[i]) || in->payload.p[i] == 0)
-			return in->payload.p[i] == '{' || in->payload.p[i] == '[';
-	return 0;
+	size_t at = 0;
+	while (at < in->payload.n && is_space(in->payload.p[at]))
+		at++;
+	return at < in->payload.n && (in->payload.p[at] == '{' || in->payload.p[at] == '[');
 }
 
 static int32_t decode(void *self, struct sb_decode *in)

@@ -91,10 +91,18 @@ static inline char sb_json_peek(struct sb_json *j)
 	}
 	if (*j->p == '-' || sb_number_is_digit_(*j->p))
 		return '0';
-	if (*j->p && strchr("\"{[tfn", *j->p))
+	switch (*j->p) {
+	case '"':
+	case '{':
+	case '[':
+	case 't':
+	case 'f':
+	case 'n':
 		return *j->p;
-	sb_json_fail(j, "a value is expected");
-	return 0;
+	default:
+		sb_json_fail(j, "a value is expected");
+		return 0;
+	}
 }
 
 static inline bool sb_json_enter_(struct sb_json *j, char open, bool object)
