@@ -19,7 +19,8 @@ faults = []
 def sources(*folders):
     for folder in folders:
         for path in sorted((root / folder).rglob("*.[ch]")):
-            yield path
+            if "node_modules" not in path.parts:
+                yield path
 
 
 def check_length(path, lines):
