@@ -49,15 +49,23 @@ void tree_fini(struct tree *t)
 	memset(t, 0, sizeof(*t));
 }
 
+static bool is_named(const struct tree_node *node, struct sb_str level)
+{
+	return node->len == level.n && (!level.n || memcmp(node->name, level.p, level.n) == 0);
+}
+
 struct tree_node *tree_step(const struct tree *t, const struct tree_node *from, struct sb_str level)
 {
-	if (!t->cap || !from->child)
+	struct tree_node *node = from->child;
+
+	if (!t->cap || !node)
 		return NULL;
+	/* The end of a long branch: nothing to look up, and less memory to touch. */
+	if (!node->next)
+		return is_named(node, level) ? node : NULL;
 	uint32_t hash = hash_of(t, from, level);
-	struct tree_node *node = t->edges[hash & (t->cap - 1)];
-	for (; node; node = node->chain)
-		if (node->hash == hash && node->parent == from && node->len == level.n &&
-		    (!level.n || memcmp(node->name, level.p, level.n) == 0))
+	for (node = t->edges[hash & (t->cap - 1)]; node; node = node->chain)
+		if (node->hash == hash && node->parent == from && is_named(node, level))
 			return node;
 	return NULL;
 }

@@ -1,11 +1,12 @@
 """The figures of the MQTT server. Each function measures one server once and returns {figure: value}."""
 import asyncio
 import json
+import subprocess
 import time
 
 import websockets
 
-from servers import Load, Mosquitto, Signalbox, Stack
+from servers import BUILD, Load, Mosquitto, Signalbox, Stack
 
 POINTS_PER_MESSAGE = 4
 CONNECTIONS = 15000
@@ -120,12 +121,29 @@ def sessions(server, seconds):
             "good_client_p99_before": answer["good_before_p99_ms"]}
 
 
+class Alone:
+    """No server: what is measured is a program of its own."""
+    name = "alone"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def subscription_match(server, seconds):
+    out = subprocess.run(["taskset", "-c", "1", BUILD / "tests" / "bench" / "subscription-match"], capture_output=True,
+                         text=True, check=True, timeout=120)
+    return json.loads(out.stdout)
+
+
 def memory(server, seconds):
     time.sleep(3)
     return {"idle_rss": server.rss_bytes() / 2**20}
 
 
-UNITS = {"per_second": "1/s", "cpu_per": "us", "p50": "ms", "p99": "ms", "worst": "ms", "after": "s", "bytes": "B",
+UNITS = {"per_second": "1/s", "cpu_per": "us", "p50": "ms", "p99": "ms", "worst": "ms", "after": "s", "bytes": "B", "among": "ns",
          "rss": "MiB"}
 
 # name: (what measures, ours, peer or None)
@@ -133,6 +151,7 @@ BENCHES = {"mqtt": (mqtt, Signalbox, Mosquitto), "gateways": (gateways, Signalbo
            "fanin": (fanin, Wide, Mosquitto), "fanout": (fanout, Wide, Mosquitto),
            "ack": (ack, Signalbox, Mosquitto), "burst": (burst, Signalbox, None), "stack": (stack, Signalbox, Stack),
            "connections": (connections, Signalbox, Mosquitto), "sessions": (sessions, Signalbox, Mosquitto),
+           "subscription_match": (subscription_match, Alone, None),
            "memory": (memory, Signalbox, Mosquitto)}
 
 
