@@ -158,8 +158,15 @@ static void log_one(const struct change *c)
 		log_info("[%s] is gone and was stopped", c->key);
 		return;
 	case REVISE_PROCESS:
-		log_warn(0, "%s = %s waits for the next start of the service; %s stays in force",
-		         c->key, shown(c->to), shown(c->from));
+		if (!c->from && !c->to)
+			log_warn(0,
+			         "[%s] waits for the next start of the service: it stays as it is",
+			         c->key);
+		else
+			log_warn(
+				0,
+				"%s = %s waits for the next start of the service; %s stays in force",
+				c->key, shown(c->to), shown(c->from));
 		return;
 	}
 }

@@ -108,7 +108,7 @@ static int add_step(struct revise *v, struct instance *in, enum revise_effect ef
 	struct step *s = &more[v->n++];
 	*s = (struct step){ .in = in, .effect = effect };
 	config_swap(&s->config, config);
-	if (effect != REVISE_REMOVED && !(s->text = config_show(&s->config)))
+	if (s->config.doc && !(s->text = config_show(&s->config)))
 		return -ENOMEM;
 	return 0;
 }

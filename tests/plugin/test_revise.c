@@ -147,6 +147,27 @@ static void a_plugin_of_before_is_restarted(void **state)
 	kit_end(&k);
 }
 
+static void what_others_hold_tables_of_waits_for_the_next_start(void **state)
+{
+	(void)state;
+	struct kit k;
+	struct revise *v = NULL;
+	kit_begin(&k);
+	kit_add(&k, "memdocs", 0, 0600);
+	kit_host(&k);
+	assert_int_equal(kit_configure(&k, "memdocs.enabled=yes", NULL), 0);
+	assert_int_equal(host_start(k.host, NULL), 0);
+	struct conf *empty = NULL;
+	assert_int_equal(conf_new(&empty), 0);
+	assert_int_equal(revise_new(&v, k.host, empty), 0);
+	assert_int_equal(revise_apply(v, NULL), 0);
+	assert_changes(v, "memdocs/ > process\n");
+	kit_assert_instance(&k, "memdocs", "state", "running");
+	conf_free(empty);
+	revise_free(v);
+	kit_end(&k);
+}
+
 static int count(const struct kit *k)
 {
 	int n = 0;
@@ -265,6 +286,7 @@ int main(void)
 		cmocka_unit_test(what_it_cannot_take_live_restarts_this_instance_alone),
 		cmocka_unit_test(nothing_changed_does_nothing),
 		cmocka_unit_test(a_plugin_of_before_is_restarted),
+		cmocka_unit_test(what_others_hold_tables_of_waits_for_the_next_start),
 		cmocka_unit_test(sections_come_and_go),
 		cmocka_unit_test(what_a_plugin_refuses_changes_nothing),
 		cmocka_unit_test(a_start_that_fails_brings_everything_back),
