@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/wire.h"
+#include "registry/filter.h"
 
 #define VERSION 2 /* 1 had no lists */
 
@@ -22,6 +23,26 @@ bool account_is_name(struct sb_str name)
 			return false;
 	}
 	return true;
+}
+
+int account_set_list(char out[static ACCOUNT_LIST_BYTES], struct sb_str list)
+{
+	struct sb_str rest = list;
+
+	if (list.n >= ACCOUNT_LIST_BYTES)
+		return SB_E_QUOTA;
+	while (rest.n) {
+		const char *end = memchr(rest.p, '\n', rest.n);
+		size_t n = end ? (size_t)(end - rest.p) : rest.n;
+		if (!filter_is_ok(sb_str_of(rest.p, n)))
+			return SB_E_MALFORMED;
+		n += end != NULL;
+		rest = sb_str_of(rest.p + n, rest.n - n);
+	}
+	memset(out, 0, ACCOUNT_LIST_BYTES);
+	if (list.n)
+		memcpy(out, list.p, list.n);
+	return 0;
 }
 
 void account_give(struct buffer *out, const struct account *account)

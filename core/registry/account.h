@@ -25,6 +25,8 @@ struct account {
 };
 
 bool account_is_name(struct sb_str name); /* [a-z0-9._-]{1,64} */
+/* A list of filters, a line each. SB_E_QUOTA: too long, SB_E_MALFORMED; out stays then. */
+int account_set_list(char out[static ACCOUNT_LIST_BYTES], struct sb_str list);
 void account_give(struct buffer *out, const struct account *account);
 /* SB_E_CORRUPT; SB_E_ABI for a document of a newer version. */
 int account_take(struct sb_bytes doc, struct account *out);

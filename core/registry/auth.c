@@ -37,6 +37,7 @@ struct job {
 	struct sb_principal principal; /* if it is right */
 	int suspended;                 /* SB_E_SUSPENDED: right, but may not */
 	int64_t until;
+	int64_t since; /* from when the user's password is */
 	uint64_t address, name_hash;
 	struct known_key keys[HASHES];
 	char hashes[HASHES][PASSWORD_HASH_BYTES]; /* of a device; none: ask the users */
@@ -94,6 +95,15 @@ static bool is_hash(const char *credential, const char *hash)
 	return credential && strcmp(credential, hash) == 0;
 }
 
+static int still_user(const struct job *job)
+{
+	int64_t since = 0;
+	int role = users_role(job->auth->reg->config.users, sb_str_of(job->name, job->name_n),
+	                      &since);
+
+	return role != SB_ROLE_NONE && since == job->since ? 0 : -EACCES;
+}
+
 /* A password may have been changed while it was being checked. */
 static int still(const struct job *job)
 {
@@ -117,6 +127,8 @@ static void answer(struct hasher_job *h)
 
 	if (job->r == 0 && job->principal.kind == SB_PRINCIPAL_DEVICE)
 		job->r = still(job);
+	else if (job->r == 0 && !job->is_token)
+		job->r = still_user(job);
 	if (job->until_ns)
 		*job->until_ns = job->until;
 	job->fn(job->ud, job->token, job->r, job->r == 0 ? &job->principal : &nobody);
@@ -210,6 +222,7 @@ static void identify(struct auth *auth, struct sb_str name, struct job *job)
 
 	if (role != SB_ROLE_NONE) {
 		job->principal = of_user(name, role, false);
+		job->since = since;
 		/* The time from which its tokens count changes with the password. */
 		job->keys[0] = known_key(auth->known, 'u', name,
 		                         sb_str_of((const char *)&since, sizeof(since)), password);

@@ -184,6 +184,13 @@ static int32_t known(struct sb_host *handle, struct sb_str id)
 	return reg && registry_find(reg, id, &dev) == 0;
 }
 
+static int32_t watch_users(struct sb_host *handle, sb_user_fn fn, void *ud)
+{
+	struct registry *reg = registry_of(handle);
+
+	return reg ? rights_watch_users(reg, instance_of(handle), fn, ud) : SB_E_FAIL;
+}
+
 static const struct sb_devices table = {
 	.size = sizeof(table),
 	.authenticate = authenticate,
@@ -200,6 +207,7 @@ static const struct sb_devices table = {
 	.renew = renew,
 	.known = known,
 	.configured = configured,
+	.watch_users = watch_users,
 };
 
 static int starting(void *ud, struct instance *in)
@@ -213,6 +221,7 @@ static void stopped(void *ud, struct instance *in)
 	struct registry *reg = ud;
 	auth_forget(reg->auth, in);
 	(void)rights_watch(reg, in, NULL, NULL);
+	(void)rights_watch_users(reg, in, NULL, NULL);
 }
 
 int registry_serve(struct registry *reg)

@@ -19,6 +19,7 @@
 #include "registry/proof.h"
 #include "registry/record.h"
 #include "registry/rights.h"
+#include "registry/users.h"
 #include "registry/writer.h"
 #include "series/catalog.h"
 
@@ -55,6 +56,8 @@ int registry_new(struct registry **out, const struct registry_config *config)
 		r = registry_serve(reg);
 	if (r < 0)
 		return r;
+	if (config->users)
+		users_tell(config->users, rights_withdraw_user, reg);
 	*out = steal(reg);
 	return 0;
 }
@@ -73,6 +76,8 @@ struct registry *registry_free(struct registry *reg)
 {
 	if (!reg)
 		return NULL;
+	if (reg->config.users)
+		users_tell(reg->config.users, NULL, NULL);
 	auth_free(reg->auth);
 	writer_free(reg->writer);
 	counts_free(reg->counts);

@@ -11,14 +11,16 @@
 struct rights_watcher {
 	struct rights_watcher *next;
 	struct instance *in;
-	sb_device_fn fn;
+	sb_device_fn device_fn; /* one of the two */
+	sb_user_fn user_fn;
 	void *ud;
 };
 
 struct withdrawal {
 	struct registry *reg;
 	struct instance *in;
-	sb_device device;
+	sb_device device; /* 0: it is about the user */
+	uint64_t user;
 };
 
 static int may_act(const struct sb_principal *who, const struct device *dev)
@@ -50,16 +52,17 @@ int rights_check(struct registry *reg, const struct sb_principal *who, struct sb
 	return r;
 }
 
-int rights_watch(struct registry *reg, struct instance *in, sb_device_fn fn, void *ud)
+/* Takes the place of what this instance watched of this kind. */
+static int watch(struct registry *reg, const struct rights_watcher *fresh, bool users, bool ends)
 {
-	struct rights_watcher *w = fn ? malloc(sizeof(*w)) : NULL;
+	struct rights_watcher *w = ends ? NULL : malloc(sizeof(*w));
 
-	if (fn && !w)
+	if (!ends && !w)
 		return -ENOMEM;
 	pthread_mutex_lock(&reg->watchers_lock);
 	for (struct rights_watcher **at = &reg->watchers; *at;) {
 		struct rights_watcher *old = *at;
-		if (old->in != in) {
+		if (old->in != fresh->in || !old->device_fn != users) {
 			at = &old->next;
 			continue;
 		}
@@ -67,11 +70,26 @@ int rights_watch(struct registry *reg, struct instance *in, sb_device_fn fn, voi
 		free(old);
 	}
 	if (w) {
-		*w = (struct rights_watcher){ reg->watchers, in, fn, ud };
+		*w = *fresh;
+		w->next = reg->watchers;
 		reg->watchers = w;
 	}
 	pthread_mutex_unlock(&reg->watchers_lock);
 	return 0;
+}
+
+int rights_watch(struct registry *reg, struct instance *in, sb_device_fn fn, void *ud)
+{
+	struct rights_watcher w = { .in = in, .device_fn = fn, .ud = ud };
+
+	return watch(reg, &w, false, !fn);
+}
+
+int rights_watch_users(struct registry *reg, struct instance *in, sb_user_fn fn, void *ud)
+{
+	struct rights_watcher w = { .in = in, .user_fn = fn, .ud = ud };
+
+	return watch(reg, &w, true, !fn);
 }
 
 /* [inst] Who watched when this was posted may have stopped since. */
@@ -83,31 +101,50 @@ static void tell(void *ud)
 
 	pthread_mutex_lock(&reg->watchers_lock);
 	for (const struct rights_watcher *w = reg->watchers; w; w = w->next)
-		if (w->in == job->in)
+		if (w->in == job->in && !w->device_fn == !job->device)
 			found = *w;
 	pthread_mutex_unlock(&reg->watchers_lock);
-	if (found.fn)
-		found.fn(found.ud, job->device);
+	if (found.device_fn)
+		found.device_fn(found.ud, job->device);
+	if (found.user_fn)
+		found.user_fn(found.ud, job->user);
 	free(job);
 }
 
-void rights_withdraw(struct registry *reg, const struct device *dev)
+static void withdraw(struct registry *reg, const struct withdrawal *what, const char *name)
 {
 	atomic_fetch_add_explicit(&reg->rights, 1, memory_order_release);
 	pthread_mutex_lock(&reg->watchers_lock);
 	for (const struct rights_watcher *w = reg->watchers; w; w = w->next) {
+		if (!w->device_fn != !what->device)
+			continue;
 		struct withdrawal *job = malloc(sizeof(*job));
 		int r = -ENOMEM;
 		if (job) {
-			*job = (struct withdrawal){ reg, w->in, registry_handle(dev) };
+			*job = *what;
+			job->in = w->in;
 			r = instance_post(w->in, tell, job);
 		}
 		if (r == 0)
 			continue;
 		free(job);
-		log_error(r < 0 ? r : SB_E_OVERLOAD, "device %s: its open sessions go on", dev->id);
+		log_error(r < 0 ? r : SB_E_OVERLOAD, "%s: its open sessions go on", name);
 	}
 	pthread_mutex_unlock(&reg->watchers_lock);
+}
+
+void rights_withdraw(struct registry *reg, const struct device *dev)
+{
+	struct withdrawal what = { .reg = reg, .device = registry_handle(dev) };
+
+	withdraw(reg, &what, dev->id);
+}
+
+void rights_withdraw_user(void *ud, uint64_t id, const char *name)
+{
+	struct withdrawal what = { .reg = ud, .user = id };
+
+	withdraw(ud, &what, name);
 }
 
 void rights_fini(struct registry *reg)

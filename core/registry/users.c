@@ -20,7 +20,6 @@
 #include "host/docs.h"
 #include "registry/account.h"
 #include "registry/audit.h"
-#include "registry/filter.h"
 #include "registry/password.h"
 
 #define USERS_MAX        10000
@@ -37,6 +36,8 @@ struct users {
 	pthread_mutex_t lock;
 	struct map *by_name, *by_id; /* by_id: of principals */
 	_Atomic uint64_t generation;
+	void (*tell)(void *ud, uint64_t id, const char *name); /* under `changing` */
+	void *tell_ud;
 	char nobody[PASSWORD_HASH_BYTES];
 };
 
@@ -209,6 +210,14 @@ void users_see(struct users *users, uint64_t id,
 	pthread_mutex_unlock(&users->lock);
 }
 
+void users_tell(struct users *users, void (*fn)(void *ud, uint64_t id, const char *name), void *ud)
+{
+	pthread_mutex_lock(&users->changing);
+	users->tell = fn;
+	users->tell_ud = ud;
+	pthread_mutex_unlock(&users->changing);
+}
+
 uint64_t users_generation(const struct users *users)
 {
 	return atomic_load_explicit(&users->generation, memory_order_acquire);
@@ -309,37 +318,17 @@ static int set_password(struct account *account, struct sb_str password)
 	return password_hash(password, account->hash);
 }
 
-static int set_list(struct sb_str list, char out[static ACCOUNT_LIST_BYTES])
-{
-	struct sb_str rest = list;
-
-	if (list.n >= ACCOUNT_LIST_BYTES)
-		return SB_E_QUOTA;
-	while (rest.n) {
-		const char *end = memchr(rest.p, '\n', rest.n);
-		size_t n = end ? (size_t)(end - rest.p) : rest.n;
-		if (!filter_is_ok(sb_str_of(rest.p, n)))
-			return SB_E_MALFORMED;
-		n += end != NULL;
-		rest = sb_str_of(rest.p + n, rest.n - n);
-	}
-	memset(out, 0, ACCOUNT_LIST_BYTES);
-	if (list.n)
-		memcpy(out, list.p, list.n);
-	return 0;
-}
-
 static int set_lists(const struct user_change *change, struct account *account)
 {
 	int r = 0;
 
 	if (change->publish.p || change->publish_by_role) {
 		account->has_publish = !change->publish_by_role;
-		r = set_list(change->publish, account->publish);
+		r = account_set_list(account->publish, change->publish);
 	}
 	if (r == 0 && (change->subscribe.p || change->subscribe_by_role)) {
 		account->has_subscribe = !change->subscribe_by_role;
-		r = set_list(change->subscribe, account->subscribe);
+		r = account_set_list(account->subscribe, change->subscribe);
 	}
 	return r;
 }
@@ -474,6 +463,8 @@ int users_change(struct users *users, struct sb_str name, const struct user_chan
 		r = -EPERM;
 	if (r == 0)
 		r = store(users, &was, &is, who);
+	if (r == 0 && users->tell && is.tokens_since_ns != was.tokens_since_ns)
+		users->tell(users->tell_ud, users_id(name, false), is.name);
 	pthread_mutex_unlock(&users->changing);
 	return r;
 }

@@ -45,6 +45,9 @@ int users_role(struct users *users, struct sb_str name, int64_t *tokens_since_ns
 /* Calls fn, unless nobody has this id, with the account locked: it must be quick. */
 void users_see(struct users *users, uint64_t id,
                void (*fn)(void *ud, const struct account *account), void *ud);
+/* fn from now on for every user who gets another password, with the id of its principal; from
+ * within the change. NULL: no more. */
+void users_tell(struct users *users, void (*fn)(void *ud, uint64_t id, const char *name), void *ud);
 /* Counts changes. */
 uint64_t users_generation(const struct users *users);
 /* The id of a user's principal, or, without one behind it, of a token: the same for ever. */

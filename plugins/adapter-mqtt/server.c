@@ -95,6 +95,25 @@ static void on_withdrawn(void *ud, sb_device device)
 	acl_watch(srv);
 }
 
+/* The user has another password. */
+static void on_user(void *ud, uint64_t id)
+{
+	struct server *srv = ud;
+
+	for (struct conn *c = srv->conns; c; c = c->next) {
+		const struct connect *req = c->connect;
+		const struct session *s = c->session;
+		if (req && req->waiting && req->who.id == id) {
+			connack_refuse(c, REASON_NOT_AUTHORIZED, "the user's password was changed");
+			connect_drop(c);
+		} else if (c->state == CONN_UP && s && s->conn == c && s->who.id == id) {
+			metrics_count(srv->m.rights_lost, 1);
+			conn_fail(c, REASON_NOT_AUTHORIZED, "the user's password was changed");
+			conn_leave(c, true, SB_DOWN_KICKED, "password changed");
+		}
+	}
+}
+
 static void on_tick(void *ud)
 {
 	struct server *srv = ud;
@@ -189,6 +208,8 @@ int server_start(struct server *srv)
 	wheel_init(&srv->session_wheel, srv->tick, session_due);
 	if (SB_HAS(srv->devices, watch))
 		r = srv->devices->watch(srv->host, on_withdrawn, srv);
+	if (r >= 0 && SB_HAS(srv->devices, watch_users))
+		r = srv->devices->watch_users(srv->host, on_user, srv);
 	if (r < 0)
 		return r;
 	r = srv->loop->timer(srv->host, SECOND / KEEPALIVE_TICKS, SECOND / KEEPALIVE_TICKS, on_tick,

@@ -177,6 +177,10 @@ def test_withdrawn_rights_end_what_is_open_and_what_waits():
                 assert eventually(lambda: red.closed), "nothing remained, and yet it is connected"
                 assert red.ended == 0x87, red.ended
             with Client(p, "red", PASSWORD) as red:
+                p.call("user.update", name="red", password="another long one")
+                assert eventually(lambda: red.closed) and red.ended == 0x87
+                assert Client(p, "red", PASSWORD).refused in (0x86, 0x87)
+            with Client(p, "red", "another long one") as red:
                 p.call("user.update", name="red", disabled=True)
                 assert eventually(lambda: red.closed) and red.ended == 0x87
             assert Client(p, "red", PASSWORD).refused in (0x86, 0x87)

@@ -273,6 +273,8 @@ enum {                      /* fates an adapter counts itself; the host counts t
 
 /* [inst] What was granted for this device before is over. */
 typedef void (*sb_device_fn)(void *ud, sb_device);
+/* [inst] The same for the user whose sb_principal.id this is. */
+typedef void (*sb_user_fn)(void *ud, uint64_t id);
 
 struct sb_devices {
 	uint32_t size, pad_;
@@ -315,6 +317,9 @@ struct sb_devices {
 	 * provisioning allows, unless people suspended or retired it. Never for ids that came from
 	 * outside. SB_E_NAME, SB_E_QUOTA. */
 	int32_t (*configured)(struct sb_host *, struct sb_str id, sb_device *out);
+	/* [inst] From now on until stop, fn with the id of every user who has another password: end
+	 * the sessions that came in with the old one. Who is gone or disabled, renew() says. */
+	int32_t (*watch_users)(struct sb_host *, sb_user_fn, void *ud);
 };
 
 /* ---- "sb.docs/1": small documents of the instance, in a space of its own, durable */

@@ -361,95 +361,34 @@ static void next_credentials_are_taken_beside_the_accepted_one(void **state)
 	assert_int_equal(ask("x", "boiler", "the next one", NULL).r, 0);
 }
 
-static struct answer prove(const struct sb_credentials *cred)
+static void renamed(void *ud, uint64_t id)
 {
-	struct answer a = { 0 };
-
-	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), cred,
-	                                              answered, &a, 1),
-	                 0);
-	if (a.n == 0)
-		assert_int_equal(fake_instance_run(1), 1);
-	return a;
+	*(uint64_t *)ud = id;
 }
 
-static void a_key_is_for_tls_and_no_password(void **state)
+static void a_new_password_of_a_user_is_told(void **state)
 {
-	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX };
-	struct sb_credentials cred = { .size = sizeof(cred), .psk_identity = str("open") };
-	uint8_t key[64];
-	struct answer a;
+	struct sb_host *handle = (struct sb_host *)fake_instance();
+	struct user_change role = { .role = SB_ROLE_VIEWER, .disabled = -1 };
+	struct user_change password = { .password = str("another one"),
+		                        .role = -1,
+		                        .disabled = -1 };
+	sb_device device = 0;
+	uint64_t id = 0;
 
 	(void)state;
-	assert_int_equal(prove(&cred).r, -EACCES);
-	change.psk = str("00112233");
-	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_MALFORMED);
-	change.psk = str("00112233445566778899aabbccddeefF");
-	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_PENDING);
-	assert_int_equal(registry_save(reg), 0);
-	assert_int_equal(registry_psk(reg, str("open"), key), 16);
-	assert_int_equal(key[15], 0xff);
-	assert_int_equal(registry_psk(reg, str("open#next"), key), 0);
-	assert_int_equal(registry_psk(reg, str("boiler"), key), 0);
-	a = prove(&cred);
-	assert_int_equal(a.r, 0);
-	assert_int_equal(a.who.kind, SB_PRINCIPAL_DEVICE);
-	assert_int_equal(ask("x", "open", "00112233445566778899aabbccddeefF", NULL).r, -EACCES);
-	assert_int_equal(ask("x", "open", "psk:00112233445566778899aabbccddeefF", NULL).r, -EACCES);
-	assert_int_equal(ask("open", "", "", NULL).r, -EACCES);
-}
-
-static void garbage_is_no_certificate(void **state)
-{
-	struct sb_credentials cred = { .size = sizeof(cred),
-		                       .anonymous_allowed = 1,
-		                       .cert_der = { (const uint8_t *)"0\x82garbage", 9 },
-		                       .cert_trusted = 1 };
-	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX };
-
-	(void)state;
-	assert_int_equal(prove(&cred).r, -EACCES);
-	change.certificate = str("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_MALFORMED);
-	change.certificate = str("AB:CD");
-	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_MALFORMED);
-	change.psk = str("00112233445566778899aabbccddeeff");
-	assert_int_equal(registry_change(reg, str("open"), &change, NULL, NULL), SB_E_RANGE);
-}
-
-static int token(void *ud, struct sb_str text, struct registry_token *out)
-{
-	(void)ud;
-	if (text.n != 9 || memcmp(text.p, "eyJ.x.yes", 9) != 0)
-		return -EACCES;
-	*out = (struct registry_token){ .subject = "anna", .role = SB_ROLE_VIEWER, .until_ns = 77 };
-	return 0;
-}
-
-static void a_token_stands_in_for_a_password(void **state)
-{
-	int64_t until = 0;
-	struct sb_credentials cred = { .size = sizeof(cred),
-		                       .username = str("whatever"),
-		                       .password = { (const uint8_t *)"eyJ.x.yes", 9 },
-		                       .until_ns = &until };
-	struct answer a;
-
-	(void)state;
-	assert_int_equal(prove(&cred).r, -EACCES); /* nobody takes tokens here */
-	reg->config.token = token;
-	a = prove(&cred);
-	assert_int_equal(a.r, 0);
-	assert_int_equal(a.who.role, SB_ROLE_VIEWER);
-	assert_true(a.who.id == users_id(str("anna"), false));
-	assert_int_equal(until, 77);
-	cred.password.p = (const uint8_t *)"eyJ.x.not";
-	assert_int_equal(prove(&cred).r, -EACCES);
-	/* A device may have been given such a text as its password. */
-	set_password("open", "eyJ.x.yes");
-	cred.username = str("open");
-	cred.password.p = (const uint8_t *)"eyJ.x.yes";
-	assert_int_equal(prove(&cred).who.kind, SB_PRINCIPAL_DEVICE);
+	assert_int_equal(users_create(users, str("anna"), str("long enough"), 2, "x"), 0);
+	assert_int_equal(fake_service()->watch(handle, withdrawn, &device), 0);
+	assert_int_equal(fake_service()->watch_users(handle, renamed, &id), 0);
+	assert_int_equal(users_change(users, str("anna"), &role, "x"), 0);
+	assert_int_equal(fake_instance_run_waiting(), 0);
+	assert_int_equal(users_change(users, str("anna"), &password, "x"), 0);
+	assert_int_equal(fake_instance_run(1), 1);
+	assert_true(id == users_id(str("anna"), false));
+	assert_true(device == 0);
+	set_password("open", "a new one");
+	assert_int_equal(fake_instance_run(1), 1);
+	assert_true(device != 0);
 }
 
 int main(void)
@@ -478,9 +417,7 @@ int main(void)
 			guessing_ends_in_a_request_to_come_later_not_in_hashes, fresh, end),
 		cmocka_unit_test_setup_teardown(next_credentials_are_taken_beside_the_accepted_one,
 		                                fresh, end),
-		cmocka_unit_test_setup_teardown(a_key_is_for_tls_and_no_password, fresh, end),
-		cmocka_unit_test_setup_teardown(garbage_is_no_certificate, fresh, end),
-		cmocka_unit_test_setup_teardown(a_token_stands_in_for_a_password, fresh, end),
+		cmocka_unit_test_setup_teardown(a_new_password_of_a_user_is_told, fresh, end),
 		cmocka_unit_test_setup_teardown(a_stopping_instance_leaves_no_answer_behind, fresh,
 		                                end),
 	};

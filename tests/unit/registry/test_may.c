@@ -215,9 +215,9 @@ static void lists_survive_a_restart(void **state)
 	change_user("otto", &lists);
 	assert_int_equal(users_new(&again, fake_docs()), 0);
 	assert_int_equal(users_load(again), 0);
+	registry_free(reg);
 	users_free(users);
 	users = again;
-	registry_free(reg);
 	assert_int_equal(registry_new(&reg,
 	                              &(struct registry_config){
 					      .docs = fake_docs(),
