@@ -17,7 +17,7 @@ static void begin(struct kit *k, const char *more)
 {
 	char log[160];
 	kit_begin(k);
-	kit_add(k, "probe", 0, 0600);
+	kit_add(k, "probe-live", 0, 0600);
 	kit_host(k);
 	snprintf(log, sizeof(log), "probe.log=%s", k->log);
 	assert_int_equal(kit_configure(k, log, "probe.mode=good", more, NULL), 0);
