@@ -179,17 +179,12 @@ int conn_new(struct streams *s, struct listener *l, int fd, struct conn **out)
 	if (r < 0)
 		return r;
 	struct conn *c = container_of(s->unused.next, struct conn, queue);
-	if (l->tls) {
-		r = tls_accept(l->tls, fd, l->spec.tls_clients, &c->ssl);
-		if (r < 0)
-			return r;
-	}
 	list_remove(&c->queue);
-	c->ops = c->ssl ? &tls_ops : &plain_ops;
+	c->ops = l->tls ? &tls_ops : &plain_ops;
 	c->listener = l;
 	c->watch = (struct watch){ .fd = fd, .fn = on_events };
 	c->timer.fn = on_timer;
-	c->state = c->ssl ? CONN_HANDSHAKE : CONN_OPEN;
+	c->state = l->tls ? CONN_HANDSHAKE : CONN_OPEN;
 	l->n_conns++;
 	s->stats.open_now++;
 	*out = c;

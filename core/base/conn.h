@@ -42,7 +42,7 @@ struct conn {
 	struct streams *owner;
 	struct listener *listener;
 	const struct conn_ops *ops;
-	struct ssl_st *ssl; /* NULL: plaintext */
+	struct ssl_st *ssl; /* NULL: plaintext, or the peer has not said anything */
 	struct conn_ws *ws; /* NULL: no WebSocket */
 	void *ud;           /* the plugin's */
 	struct watch watch;

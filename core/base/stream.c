@@ -51,6 +51,14 @@ static void introduce(struct conn *c)
 		list_append(&c->owner->ready, &c->ready);
 }
 
+/* The state of TLS is made when the peer has begun to speak: silence costs next to nothing. */
+static int handshake(struct conn *c)
+{
+	const struct listener *l = c->listener;
+	int r = c->ssl ? 0 : tls_accept(l->tls, c->watch.fd, l->spec.tls_clients, &c->ssl);
+	return r < 0 ? r : tls_step(c->ssl);
+}
+
 static void step_handshakes(struct streams *s)
 {
 	for (int i = 0; i < HANDSHAKE_STEPS; i++) {
@@ -58,7 +66,7 @@ static void step_handshakes(struct streams *s)
 		if (!l)
 			return;
 		struct conn *c = container_of(l, struct conn, queue);
-		int r = tls_step(c->ssl);
+		int r = handshake(c);
 		if (r == 0) {
 			introduce(c);
 		} else if (r < 0 ||

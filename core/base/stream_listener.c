@@ -166,7 +166,7 @@ static void take_in(struct listener *l, int fd, const union address *peer)
 		return;
 	}
 	s->stats.accepted++;
-	if (c->ssl) {
+	if (c->state == CONN_HANDSHAKE) {
 		int64_t limit = s->limits.handshake_seconds * NS_PER_S;
 		loop_timer(s->loop, &c->timer, limit, 0);
 		if (loop_watch(s->loop, &c->watch, EPOLLIN | EPOLLONESHOT) < 0)

@@ -5,7 +5,9 @@ import re
 import resource
 import select
 import socket
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -68,6 +70,24 @@ def test_silent_and_half_connected_peers_cost_two_kilobytes_and_end_in_time():
         for peer in peers:
             peer.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_silent_tls_peers_cost_no_more():
+    with tempfile.TemporaryDirectory() as d:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-keyout", f"{d}/key", "-out", f"{d}/cert"],
+                       check=True, capture_output=True)
+        with Platform(f"tls.certificate={d}/cert", f"tls.key={d}/key", "mqtt.listen-tls=127.0.0.1:0") as p:
+            before = memory(p)
+            peers = [socket.create_connection(p.address("mqtts"), timeout=30) for _ in range(600)]
+            assert eventually(lambda: len(os.listdir(f"/proc/{p.process.pid}/fd")) > 600)
+            each = (memory(p) - before) / len(peers)
+            print(f"# {each:.0f} bytes each", flush=True)
+            assert each <= 2048, each
+            context = ssl.create_default_context(cafile=f"{d}/cert")
+            late = context.wrap_socket(peers[-1], server_hostname="localhost")
+            late.sendall(connect("late"))
+            assert late.recv(4) == b"\x20\x02\0\0"
 
 
 def test_silence_ends_at_one_and_a_half_times_the_keepalive():
