@@ -9,6 +9,7 @@
 #include "conn.h"
 #include "connack.h"
 #include "connect.h"
+#include "known.h"
 #include "message.h"
 #include "reason.h"
 #include "route.h"
@@ -125,8 +126,7 @@ const char *acl_recheck(struct session *s)
 
 static void recheck_connected(struct conn *c)
 {
-	free(c->topic);
-	c->topic = NULL;
+	c->known = known_free(c->known);
 	if (c->state != CONN_UP || !c->session || c->session->conn != c)
 		return;
 	const char *why = acl_recheck(c->session);

@@ -9,6 +9,7 @@
 #include "auth.h"
 #include "connect.h"
 #include "disconnect.h"
+#include "known.h"
 #include "packet.h"
 #include "ping.h"
 #include "puback.h"
@@ -90,7 +91,7 @@ void conn_free(struct conn *c)
 		c->next->prev = c->prev;
 	alias_free(c);
 	acks_free(c->acks);
-	free(c->topic);
+	known_free(c->known);
 	free(c->overflow);
 	free(c);
 }

@@ -12,6 +12,7 @@ struct acks;
 struct alias_out;
 struct address;
 struct connect;
+struct known;
 struct packet;
 struct server;
 struct session;
@@ -36,12 +37,6 @@ enum { /* why reading is stopped */
 /* What a packet handler answers when the packet must come again later; a hold has been set. */
 #define CONN_AGAIN 1
 
-struct conn_topic { /* the last telemetry topic, resolved */
-	sb_device device;
-	uint16_t n;
-	char topic[];
-};
-
 struct conn_alias {
 	char *topic;
 	uint32_t n;
@@ -56,9 +51,9 @@ struct conn {
 	struct server *srv;
 	sb_conn handle;
 	struct session *session;
-	struct connect *connect;  /* until the CONNACK */
-	struct acks *acks;        /* see acks.h; usually NULL */
-	struct conn_topic *topic; /* NULL until the first telemetry */
+	struct connect *connect; /* until the CONNACK */
+	struct acks *acks;       /* see acks.h; usually NULL */
+	struct known *known;     /* telemetry topics; NULL until the first */
 	struct conn_alias *aliases;
 	struct alias_out *aliases_out;
 	struct conn_buffer *overflow;

@@ -8,6 +8,7 @@
 #include "acl.h"
 #include "alias.h"
 #include "conn.h"
+#include "known.h"
 #include "message.h"
 #include "packet.h"
 #include "properties.h"
@@ -162,18 +163,6 @@ static int resolve(struct session *s, struct sb_str id, sb_device *out)
 	return srv->devices->resolve(srv->host, id, out);
 }
 
-static void remember(struct conn *c, struct sb_str topic, sb_device device)
-{
-	struct conn_topic *t = realloc(c->topic, sizeof(*t) + topic.n);
-
-	if (!t)
-		return;
-	t->device = device;
-	t->n = (uint16_t)topic.n;
-	memcpy(t->topic, topic.p, topic.n);
-	c->topic = t;
-}
-
 static int submit(struct conn *c, const struct publish *p, sb_device device, sb_token token,
                   struct sb_str *why)
 {
@@ -190,13 +179,13 @@ static int submit(struct conn *c, const struct publish *p, sb_device device, sb_
 }
 
 /* The handle outlived its device: perhaps there is a new one of this name. */
-static int submit_again(struct conn *c, const struct publish *p, sb_token token, struct sb_str *why)
+static int submit_again(struct conn *c, const struct publish *p, sb_device stale, sb_token token,
+                        struct sb_str *why)
 {
 	struct topic_name name;
 	sb_device device;
 
-	free(c->topic);
-	c->topic = NULL;
+	known_forget(c->known, stale);
 	topic_classify(p->topic, &name);
 	int r = resolve(c->session, name.device, &device);
 	return r < 0 ? r : submit(c, p, device, token, why);
@@ -225,7 +214,7 @@ static int store(struct conn *c, const struct publish *p, sb_device device, bool
 	}
 	int r = submit(c, p, device, token, &why);
 	if (r == SB_E_STALE)
-		r = submit_again(c, p, token, &why);
+		r = submit_again(c, p, device, token, &why);
 	if (r == SB_PENDING && p->qos) {
 		*(windowed ? &c->n_pinned : &c->n_direct) += 1;
 		metrics_move(srv->m.pending_acks, 1);
@@ -356,7 +345,7 @@ static int take_slow(struct conn *c, const struct publish *p)
 		c->srv->devices->seen(c->srv->host, device);
 	}
 	if (name.kind == TOPIC_TELEMETRY)
-		remember(c, p->topic, device);
+		known_add(&c->known, p->topic, device);
 	return accept(c, p, device, name.kind);
 }
 
@@ -374,15 +363,12 @@ static int is_duplicate(struct conn *c, const struct publish *p)
 /* What is known to be wrong before anybody asks whose topic it is. */
 static int take_known(struct conn *c, const struct publish *p)
 {
-	const struct conn_topic *known = c->topic;
-
 	if (p->bad_text) {
 		count_refusal(c->session, 0, p->topic, "payload is not UTF-8, as it says it is");
 		return refuse(c, p, REASON_BAD_PAYLOAD, "payload is not UTF-8, as it says it is");
 	}
-	if (known && known->n == p->topic.n && !memcmp(known->topic, p->topic.p, p->topic.n))
-		return accept(c, p, known->device, TOPIC_TELEMETRY);
-	return take_slow(c, p);
+	sb_device device = known_find(c->known, p->topic);
+	return device ? accept(c, p, device, TOPIC_TELEMETRY) : take_slow(c, p);
 }
 
 static int too_many(struct conn *c)

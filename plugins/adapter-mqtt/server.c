@@ -11,6 +11,7 @@
 #include "conn.h"
 #include "connack.h"
 #include "connect.h"
+#include "known.h"
 #include "quota.h"
 #include "reason.h"
 #include "store.h"
@@ -87,9 +88,8 @@ static void on_withdrawn(void *ud, sb_device device)
 		} else if (c->state == CONN_UP && speaks_for(c, device)) {
 			conn_fail(c, REASON_ADMINISTRATIVE, "the device's rights were changed");
 			conn_leave(c, true, SB_DOWN_KICKED, "rights changed");
-		} else if (c->topic && c->topic->device == device) {
-			free(c->topic);
-			c->topic = NULL;
+		} else {
+			known_forget(c->known, device);
 		}
 	}
 	acl_watch(srv);
