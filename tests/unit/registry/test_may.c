@@ -215,16 +215,19 @@ static void lists_survive_a_restart(void **state)
 	change_user("otto", &lists);
 	assert_int_equal(users_new(&again, fake_docs()), 0);
 	assert_int_equal(users_load(again), 0);
+	fake_instance_stop();
 	registry_free(reg);
 	users_free(users);
 	users = again;
 	assert_int_equal(registry_new(&reg,
 	                              &(struct registry_config){
 					      .docs = fake_docs(),
+					      .host = (struct host *)(void *)fake_instance(),
 					      .max_devices = 100,
 					      .users = users,
 				      }),
 	                 0);
+	fake_instance_start();
 	assert_int_equal(publish(otto, "red/x"), 0);
 	assert_int_equal(publish(otto, "plain/x"), NO);
 }
