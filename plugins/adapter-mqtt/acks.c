@@ -41,6 +41,11 @@ void pending_undo(struct pending *p)
 	p->tail--;
 }
 
+void pending_mute(struct pending *p)
+{
+	p->ring[(p->tail - 1) & (p->cap - 1)].qos = 0;
+}
+
 void pending_fini(struct pending *p)
 {
 	free(p->ring);
@@ -84,7 +89,7 @@ static void complete(struct conn *c, const struct pending_entry *e, int32_t stat
 			acks_done(c, e->ref, REASON_SUCCESS);
 	} else {
 		c->n_direct--;
-		if (status >= 0 && c->state == CONN_UP)
+		if (status >= 0 && c->state == CONN_UP && e->qos)
 			puback_finish(c, (uint16_t)e->ref, e->qos, REASON_SUCCESS, NULL);
 		if (!c->n_direct && c->acks)
 			acks_flush(c);
@@ -104,8 +109,12 @@ void pending_completed(struct server *srv, const struct sb_completion *done, uin
 			continue;
 		}
 		struct pending_entry e = p->ring[p->head++ & (p->cap - 1)];
-		complete(e.conn, &e, done[i].status);
+		if (e.conn)
+			complete(e.conn, &e, done[i].status);
+		else
+			persist_completed(srv, e.ref, done[i].status, e.qos);
 	}
+	persist_flush(srv);
 	metrics_move(srv->m.pending_acks, -(int64_t)n);
 }
 
@@ -182,6 +191,20 @@ void acks_done(struct conn *c, uint32_t ref, uint8_t reason)
 	if (reason > ack->reason)
 		ack->reason = reason;
 	acks_flush(c);
+}
+
+void acks_more(struct conn *c, uint32_t ref)
+{
+	c->acks->ring[ref & (c->acks->cap - 1)].waits++;
+}
+
+void acks_fail(struct conn *c, uint32_t ref)
+{
+	const struct ack *ack = c->acks ? &c->acks->ring[ref & (c->acks->cap - 1)] : NULL;
+
+	metrics_count(c->srv->m.publish_failed, 1);
+	if (ack && ack->qos == 2 && c->session)
+		id_set_remove(&c->session->received, ack->id);
 }
 
 void acks_flush(struct conn *c)

@@ -11,9 +11,9 @@ struct conn;
 struct server;
 
 struct pending_entry {
-	struct conn *conn;
-	uint32_t ref; /* packet identifier, or place in the window */
-	uint8_t qos;  /* 0: nothing to acknowledge */
+	struct conn *conn; /* NULL: a record of sessions */
+	uint32_t ref;      /* packet identifier, or place in the window; the record's last step */
+	uint8_t qos;       /* 0: nothing to acknowledge; conn NULL: part of a step, see persist.h */
 	bool windowed;
 };
 
@@ -37,6 +37,7 @@ struct acks {
 int pending_room(struct pending *p);
 sb_token pending_push(struct pending *p, struct conn *c, uint32_t ref, uint8_t qos, bool windowed);
 void pending_undo(struct pending *p);
+void pending_mute(struct pending *p); /* the last one is acknowledged elsewhere */
 void pending_completed(struct server *srv, const struct sb_completion *done, uint32_t n);
 void pending_fini(struct pending *p);
 
@@ -46,6 +47,9 @@ void acks_give(struct conn *c, uint16_t id, uint8_t qos, uint8_t reason, const c
 int acks_reserve(struct conn *c, uint16_t id, uint8_t qos, uint8_t waits, uint32_t *ref);
 void acks_undo(struct conn *c); /* the last reserve */
 void acks_done(struct conn *c, uint32_t ref, uint8_t reason);
+void acks_more(struct conn *c, uint32_t ref); /* it waits for one more */
+/* What a place waited for will not happen: the publish is not taken. */
+void acks_fail(struct conn *c, uint32_t ref);
 void acks_flush(struct conn *c);
 struct acks *acks_free(struct acks *acks);
 /* How many publishes wait for their acknowledgement. */

@@ -9,6 +9,7 @@
 #include "conn.h"
 #include "connack.h"
 #include "connect.h"
+#include "keep.h"
 #include "known.h"
 #include "message.h"
 #include "reason.h"
@@ -115,6 +116,7 @@ const char *acl_recheck(struct session *s)
 		if (!why && still_subscribed(srv, s, sub))
 			continue;
 		metrics_move(srv->m.subscriptions, -1);
+		keep_unsubscribed(s, sub);
 		trie_remove(&srv->subs, sub);
 	}
 	/* What was queued under other rights is looked at before it is sent. */

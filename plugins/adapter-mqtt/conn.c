@@ -137,7 +137,9 @@ void conn_closed(void *conn_ud, sb_conn handle, int32_t why)
 	address_leave(c->address);
 	c->address = NULL;
 	metrics_move(c->srv->m.connections, -1);
+	struct server *srv = c->srv;
 	conn_settle(c);
+	persist_flush(srv);
 }
 
 void conn_shut(struct conn *c)
@@ -315,10 +317,12 @@ int64_t conn_data(void *conn_ud, sb_conn handle, struct sb_bytes bytes)
 	metrics_count(c->srv->m.bytes_received, at);
 	if (c->state == CONN_NEW || c->waiting_bytes)
 		admission_charge(c, c->state == CONN_NEW ? (uint32_t)(bytes.n - at) : 0);
-	if (c->state < CONN_CLOSING)
-		return (int64_t)at;
-	conn_leave(c, true, SB_DOWN_ERROR, "protocol error");
-	return (int64_t)bytes.n;
+	if (c->state >= CONN_CLOSING) {
+		conn_leave(c, true, SB_DOWN_ERROR, "protocol error");
+		at = bytes.n;
+	}
+	persist_flush(c->srv);
+	return (int64_t)at;
 }
 
 /* ---- writing */
@@ -390,4 +394,5 @@ void conn_writable(void *conn_ud, sb_conn handle)
 	conn_release(c, CONN_HOLD_OUTPUT);
 	if (c->session && c->session->conn == c)
 		inflight_pump(c->session);
+	persist_flush(srv);
 }

@@ -65,6 +65,7 @@ struct conn {
 	struct address *address;  /* may be NULL */
 	uint32_t waiting_bytes;   /* of an unfinished CONNECT, as charged */
 	uint8_t refused_by;       /* LIMIT_* + 1: its CONNECT will be refused */
+	uint64_t pumped;          /* its messages go on after this step of persist.h */
 	uint32_t last_rx, opened; /* ticks */
 	uint32_t max_out;         /* longest packet the client takes */
 	uint32_t n_direct,

@@ -8,6 +8,7 @@
 #include "acl.h"
 #include "conn.h"
 #include "connack.h"
+#include "keep.h"
 #include "login.h"
 #include "message.h"
 #include "packet.h"
@@ -235,6 +236,7 @@ static void on_auth(void *ud, sb_token token, int32_t r, const struct sb_princip
 {
 	struct conn *c = ud;
 	struct connect *req = c->connect;
+	struct server *srv = c->srv;
 
 	(void)token;
 	c->n_pinned--;
@@ -263,6 +265,7 @@ static void on_auth(void *ud, sb_token token, int32_t r, const struct sb_princip
 	}
 	req->who = *who;
 	connect_proceed(c);
+	persist_flush(srv);
 }
 
 int connect_take(struct conn *c, const struct packet *p)
@@ -403,6 +406,7 @@ void connect_proceed(struct conn *c)
 	struct server *srv = c->srv;
 	struct connect *req = c->connect;
 	struct session *s = session_find(srv, sb_str_of(req->id, req->id_n));
+	uint64_t kept = srv->persist.serial;
 	bool present;
 
 	req->waiting = false;
@@ -428,6 +432,21 @@ void connect_proceed(struct conn *c)
 		conn_leave(c, false, SB_DOWN_KICKED, why);
 		return;
 	}
+	keep_attached(s);
+	/* What the client is told of its session holds after a restart too. */
+	if (srv->persist.serial != kept)
+		persist_promise(c, PERSIST_CONNACK, present);
+	else
+		connect_finish(c, present);
+}
+
+void connect_finish(struct conn *c, bool present)
+{
+	struct server *srv = c->srv;
+	struct session *s = c->session;
+
+	if (c->state != CONN_CONNECTING || !c->connect || !s || s->conn != c)
+		return;
 	if (!connack_give(c, present)) {
 		will_drop(s);
 		connack_refuse(c, REASON_TOO_LARGE, "the maximum packet size leaves no room");

@@ -25,5 +25,7 @@ struct connect { /* what has to be kept until the answer is known */
 int connect_take(struct conn *c, const struct packet *p);
 /* Nobody who was there before is left: take over the session, or make one, and answer. */
 void connect_proceed(struct conn *c);
+/* The session is c's, and kept if it has to be. */
+void connect_finish(struct conn *c, bool present);
 /* The connection ends before it was answered. */
 void connect_drop(struct conn *c);

@@ -6,6 +6,8 @@
 
 #include "acl.h"
 #include "conn.h"
+#include "inflight_entry.h"
+#include "keep.h"
 #include "message.h"
 #include "outgoing.h"
 #include "packet.h"
@@ -13,15 +15,11 @@
 #include "reason.h"
 #include "server.h"
 
-enum { WAITING, WANTS_PUBACK, WANTS_PUBREC, WANTS_PUBCOMP, DONE };
+#define ID_SPAN 65535
 
-#define ENTRY_COST 48
-#define MAX_CAP    32768
-#define ID_SPAN    65535
-
-static struct inflight_entry *entry_at(const struct inflight *f, uint64_t n)
+static uint64_t position_of(const struct inflight *f, const struct inflight_entry *e)
 {
-	return &f->ring[n & (f->cap - 1)];
+	return f->head + (((uint64_t)(e - f->ring) - f->head) & (f->cap - 1));
 }
 
 static uint16_t id_of(uint64_t n)
@@ -36,17 +34,17 @@ static bool online(const struct session *s)
 
 /* ---- the ring */
 
-static int grow(struct inflight *f)
+int inflight_grow(struct inflight *f)
 {
 	uint32_t cap = f->cap ? f->cap * 2 : 4;
 
-	if (cap > MAX_CAP)
+	if (cap > INFLIGHT_MAX)
 		return SB_E_QUOTA;
 	struct inflight_entry *ring = malloc(cap * sizeof(*ring));
 	if (!ring)
 		return -ENOMEM;
 	for (uint64_t n = f->head; n < f->tail; n++)
-		ring[n & (cap - 1)] = *entry_at(f, n);
+		ring[n & (cap - 1)] = *inflight_at(f, n);
 	free(f->ring);
 	f->ring = ring;
 	f->cap = cap;
@@ -60,6 +58,7 @@ static void drop(struct session *s, struct inflight_entry *e)
 	f->bytes -= e->charge;
 	metrics_move(s->srv->m.queued_bytes, -(int64_t)e->charge);
 	e->charge = 0;
+	keep_let_go(s, e);
 	message_unref(e->msg);
 	e->msg = NULL;
 	free(e->ids);
@@ -71,11 +70,13 @@ static void finish(struct session *s, struct inflight_entry *e)
 	struct inflight *f = &s->out;
 
 	drop(s, e);
+	keep_done(s, position_of(f, e), e);
+	e->kept = false;
 	if (e->open)
 		f->open--;
 	e->open = false;
-	e->state = DONE;
-	while (f->head < f->sent && entry_at(f, f->head)->state == DONE)
+	e->state = INFLIGHT_DONE;
+	while (f->head < f->sent && inflight_at(f, f->head)->state == INFLIGHT_DONE)
 		f->head++;
 	if (f->resend < f->head)
 		f->resend = f->head;
@@ -91,13 +92,15 @@ static int push(struct session *s, const struct inflight_entry *e)
 	struct inflight *f = &s->out;
 
 	if (f->tail - f->head == f->cap) {
-		int r = grow(f);
+		int r = inflight_grow(f);
 		if (r < 0)
 			return r;
 	}
-	*entry_at(f, f->tail++) = *e;
+	struct inflight_entry *to = inflight_at(f, f->tail);
+	*to = *e;
 	f->bytes += e->charge;
 	metrics_move(s->srv->m.queued_bytes, e->charge);
+	keep_queued(s, f->tail++, to);
 	return 0;
 }
 
@@ -116,7 +119,7 @@ int inflight_queue(struct session *s, struct message *msg, const struct inflight
 {
 	const struct config *config = &s->srv->config;
 	struct inflight *f = &s->out;
-	uint32_t charge = message_size(msg) + ENTRY_COST + d->n_ids * 4;
+	uint32_t charge = message_size(msg) + INFLIGHT_COST + d->n_ids * 4;
 
 	if (f->bytes + charge > config->max_queued_bytes && f->tail != f->sent)
 		return SB_E_QUOTA;
@@ -155,18 +158,39 @@ static int send_entry(struct session *s, const struct inflight_entry *e, const s
 
 static void sent(struct inflight *f, struct inflight_entry *e)
 {
-	e->state = e->qos == 1 ? WANTS_PUBACK : WANTS_PUBREC;
+	e->state = e->qos == 1 ? INFLIGHT_WANTS_PUBACK : INFLIGHT_WANTS_PUBREC;
 	e->open = true;
 	f->open++;
+}
+
+/* A QoS 2 message is sent under an identifier that is on disk with it: after a restart no other may
+ * be sent as the one the client believes to have. */
+static bool must_wait(struct session *s, const struct inflight_entry *e)
+{
+	struct conn *c = s->conn;
+
+	if (!e->kept || e->qos != 2 || persist_is_done(s->srv, e->serial))
+		return false;
+	if (persist_is_done(s->srv, c->pumped))
+		c->pumped = persist_promise(c, PERSIST_PUMP, 0);
+	return true;
 }
 
 /* The next waiting entry: 0 sent or dropped, SB_AGAIN. */
 static int send_next(struct session *s)
 {
 	struct inflight *f = &s->out;
-	struct inflight_entry *e = entry_at(f, f->sent);
+	struct inflight_entry *e = inflight_at(f, f->sent);
 	struct publish p;
 
+	if (!e->msg) { /* left out when the others were restored */
+		f->sent++;
+		f->resend = f->sent;
+		finish(s, e);
+		return 0;
+	}
+	if (must_wait(s, e))
+		return SB_AGAIN;
 	message_view(e->msg, &p);
 	int r = -ETIME;
 	if ((!p.expires_s || p.expires_s > server_utc_s(s->srv)) &&
@@ -192,14 +216,14 @@ static int send_next(struct session *s)
 static int send_again(struct session *s)
 {
 	struct inflight *f = &s->out;
-	struct inflight_entry *e = entry_at(f, f->resend);
+	struct inflight_entry *e = inflight_at(f, f->resend);
 	uint16_t id = id_of(f->resend);
 	struct publish p;
 	int r = 0;
 
-	if (e->state == WANTS_PUBCOMP)
+	if (e->state == INFLIGHT_WANTS_PUBCOMP)
 		puback_give(s->conn, PACKET_PUBREL, id, REASON_SUCCESS, NULL);
-	if ((e->state == WANTS_PUBACK || e->state == WANTS_PUBREC) && e->msg) {
+	if ((e->state == INFLIGHT_WANTS_PUBACK || e->state == INFLIGHT_WANTS_PUBREC) && e->msg) {
 		if (f->open >= s->conn->window)
 			return SB_AGAIN;
 		message_view(e->msg, &p);
@@ -230,7 +254,7 @@ void inflight_pump(struct session *s)
 				return;
 			continue;
 		}
-		if (entry_at(f, f->sent)->qos && f->open >= s->conn->window)
+		if (inflight_at(f, f->sent)->qos && f->open >= s->conn->window)
 			return;
 		if (send_next(s) == SB_AGAIN)
 			return;
@@ -242,7 +266,7 @@ void inflight_resume(struct session *s)
 	struct inflight *f = &s->out;
 
 	for (uint64_t n = f->head; n < f->sent; n++)
-		entry_at(f, n)->open = false;
+		inflight_at(f, n)->open = false;
 	f->open = 0;
 	f->resend = f->head;
 }
@@ -274,7 +298,9 @@ static int deliver_now(struct session *s, struct route *rt, const struct infligh
 
 	if (!online(s) || f->tail != f->resend || f->open >= s->conn->window || s->n_retained_due)
 		return 1;
-	if (f->tail - f->head == f->cap && grow(f) < 0)
+	if (d->qos == 2 && keep_lasts(s))
+		return 1;
+	if (f->tail - f->head == f->cap && inflight_grow(f) < 0)
 		return 1;
 	int r = send_now(s, rt, d, id_of(f->tail));
 	if (r == SB_AGAIN)
@@ -284,11 +310,11 @@ static int deliver_now(struct session *s, struct route *rt, const struct infligh
 	struct inflight_entry e = { .share = d->share, .qos = d->qos, .retain = d->retain };
 	if ((s->expiry_s || d->share) && route_message(rt)) {
 		e.msg = message_ref(rt->msg);
-		e.charge = message_size(rt->msg) + ENTRY_COST + d->n_ids * 4;
+		e.charge = message_size(rt->msg) + INFLIGHT_COST + d->n_ids * 4;
 		e.ids = d->n_ids ? copy_ids(d) : NULL;
 	}
 	push(s, &e);
-	sent(f, entry_at(f, f->sent));
+	sent(f, inflight_at(f, f->sent));
 	f->sent++;
 	f->resend = f->sent;
 	return 0;
@@ -315,6 +341,8 @@ void inflight_deliver(struct session *s, struct route *rt, const struct inflight
 	r = deliver_now(s, rt, d);
 	if (r == 1)
 		r = route_message(rt) ? inflight_queue(s, rt->msg, d) : -ENOMEM;
+	if (r == 0 && d->qos == 2 && keep_lasts(s))
+		inflight_pump(s); /* which waits for the disk, where deliver_now() did not */
 	if (r == 0)
 		return;
 	lost(s);
@@ -335,14 +363,14 @@ static struct inflight_entry *find(const struct inflight *f, uint16_t id)
 	if (f->head == f->resend)
 		return NULL;
 	uint64_t n = f->head + (uint32_t)(id + ID_SPAN - id_of(f->head)) % ID_SPAN;
-	return n < f->resend ? entry_at(f, n) : NULL;
+	return n < f->resend ? inflight_at(f, n) : NULL;
 }
 
 int inflight_puback(struct session *s, uint16_t id)
 {
 	struct inflight_entry *e = find(&s->out, id);
 
-	if (!e || e->state != WANTS_PUBACK)
+	if (!e || e->state != INFLIGHT_WANTS_PUBACK)
 		return 1;
 	finish(s, e);
 	return 0;
@@ -352,14 +380,16 @@ int inflight_pubrec(struct session *s, uint16_t id, uint8_t reason)
 {
 	struct inflight_entry *e = find(&s->out, id);
 
-	if (!e || (e->state != WANTS_PUBREC && e->state != WANTS_PUBCOMP))
+	if (!e || (e->state != INFLIGHT_WANTS_PUBREC && e->state != INFLIGHT_WANTS_PUBCOMP))
 		return 1;
 	if (reason >= 0x80) {
 		finish(s, e);
 		return 0;
 	}
+	if (e->state == INFLIGHT_WANTS_PUBREC)
+		keep_released(s, position_of(&s->out, e), e);
 	drop(s, e);
-	e->state = WANTS_PUBCOMP;
+	e->state = INFLIGHT_WANTS_PUBCOMP;
 	return 0;
 }
 
@@ -367,7 +397,7 @@ int inflight_pubcomp(struct session *s, uint16_t id)
 {
 	struct inflight_entry *e = find(&s->out, id);
 
-	if (!e || e->state != WANTS_PUBCOMP)
+	if (!e || e->state != INFLIGHT_WANTS_PUBCOMP)
 		return 1;
 	finish(s, e);
 	return 0;
@@ -379,8 +409,8 @@ void inflight_shared(struct session *s,
 	struct inflight *f = &s->out;
 
 	for (uint64_t n = f->head; n < f->tail; n++) {
-		const struct inflight_entry *e = entry_at(f, n);
-		bool begun = n < f->sent && e->state != WANTS_PUBACK;
+		const struct inflight_entry *e = inflight_at(f, n);
+		bool begun = n < f->sent && e->state != INFLIGHT_WANTS_PUBACK;
 		if (e->share && e->msg && !begun)
 			fn(s, e);
 	}
@@ -393,7 +423,7 @@ uint32_t inflight_shed(struct session *s, uint32_t bytes)
 	uint32_t n = 0;
 
 	for (; f->sent < f->tail && f->bytes > goal; n++) {
-		struct inflight_entry *e = entry_at(f, f->sent);
+		struct inflight_entry *e = inflight_at(f, f->sent);
 		if (f->resend == f->sent)
 			f->resend++;
 		f->sent++;
@@ -407,7 +437,7 @@ void inflight_clear(struct session *s)
 	struct inflight *f = &s->out;
 
 	for (uint64_t n = f->head; n < f->tail; n++)
-		drop(s, entry_at(f, n));
+		drop(s, inflight_at(f, n));
 	free(f->ring);
 	memset(f, 0, sizeof(*f));
 }

@@ -21,10 +21,12 @@ struct inflight_ids {
 struct inflight_entry {
 	struct message *msg; /* NULL once nobody will ask for it again */
 	struct inflight_ids *ids;
+	uint64_t serial; /* kept: the step it was kept with */
 	uint32_t charge;
 	uint32_t share; /* key of the group it came by, see trie.h; 0: none */
 	uint8_t state, qos;
 	bool retain, open; /* open: takes a place in the client's receive window */
+	bool kept;         /* the journal knows of it */
 };
 
 struct inflight {
@@ -35,6 +37,11 @@ struct inflight {
 	uint32_t cap, bytes;
 	uint16_t open;
 };
+
+static inline struct inflight_entry *inflight_at(const struct inflight *f, uint64_t position)
+{
+	return &f->ring[position & (f->cap - 1)];
+}
 
 /* How one delivery is to look. */
 struct inflight_delivery {
@@ -68,3 +75,13 @@ void inflight_shared(struct session *s,
  * already stays. How many were dropped. */
 uint32_t inflight_shed(struct session *s, uint32_t bytes);
 void inflight_clear(struct session *s);
+
+/* ---- across restarts */
+/* The journal is not to know of its entries any more. */
+void inflight_forget(struct session *s);
+/* An entry read back, in the order of positions; takes its reference and ids. `released`: PUBREC
+ * had come. SB_E_QUOTA, -ENOMEM. */
+int inflight_restore(struct session *s, uint64_t position, const struct inflight_entry *e,
+                     bool released);
+/* All entries are back; those before `sent` may have been sent. */
+void inflight_restored(struct session *s, uint64_t sent);

@@ -10,6 +10,7 @@ struct message *message_new(const struct publish *p)
 
 	if (!m)
 		return NULL;
+	m->stored = NULL;
 	m->refs = 1;
 	m->payload_n = (uint32_t)p->payload.n;
 	m->props_n = (uint32_t)props_n;

@@ -19,7 +19,10 @@ struct publish {
 	bool bad_text; /* said to be UTF-8, and is not */
 };
 
+struct persist_body;
+
 struct message {
+	struct persist_body *stored; /* the journal holds it for sessions that are kept */
 	uint32_t refs;
 	uint32_t payload_n, props_n;
 	uint16_t topic_n;

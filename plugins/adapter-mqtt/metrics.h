@@ -17,6 +17,9 @@
 	X(publish_failed, "publishes the storage could not take; not acknowledged")     \
 	X(stalls, "times reading stopped because the storage was behind")               \
 	X(bytes_received, "bytes received")                                             \
+	X(journal_records, "records of sessions written into the journal")              \
+	X(journal_bytes, "bytes of these records")                                      \
+	X(sessions_restored, "sessions brought back at start")                          \
 	X(retained_refused, "retained messages beyond the limit, not kept")             \
 	X(retained_failed, "retained messages that could not be written")               \
 	X(rights_lost, "connections ended because their rights were withdrawn")         \

@@ -24,6 +24,7 @@ static int32_t create(struct sb_host *host, const struct sb_descriptor *descript
 	srv->payload = core->service(host, "sb.payload/1");
 	srv->devices = core->service(host, "sb.devices/1");
 	srv->docs = core->service(host, "sb.docs/1");
+	srv->journal = core->service(host, "sb.journal/1");
 	if (!srv->loop || !srv->stream || !srv->payload || !SB_HAS(srv->devices, renew)) {
 		free(srv);
 		return core->fail(host, -ENOSYS, SB_STR("the host lacks a service"));

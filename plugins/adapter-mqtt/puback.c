@@ -1,6 +1,7 @@
 #include "puback.h"
 
 #include "conn.h"
+#include "keep.h"
 #include "packet.h"
 #include "properties.h"
 #include "reason.h"
@@ -44,11 +45,22 @@ void puback_finish(struct conn *c, uint16_t id, uint8_t qos, uint8_t reason, con
 	puback_give(c, qos == 1 ? PACKET_PUBACK : PACKET_PUBREC, id, reason, why);
 }
 
+/* Once the client has heard PUBREL or PUBCOMP it forgets the identifier: what made us say so must
+ * not be forgotten here. */
+static bool promises(const struct conn *c)
+{
+	const struct persist *ps = &c->srv->persist;
+
+	return keep_lasts(c->session) && !persist_is_done(c->srv, ps->serial);
+}
+
 static void take_pubrec(struct conn *c, uint16_t id, uint8_t reason)
 {
 	int r = inflight_pubrec(c->session, id, reason);
 
-	if (reason < 0x80)
+	if (reason < 0x80 && !r && promises(c))
+		persist_promise(c, PERSIST_PUBREL, id);
+	else if (reason < 0x80)
 		puback_give(c, PACKET_PUBREL, id, r ? REASON_ID_NOT_FOUND : REASON_SUCCESS,
 		            r ? "nothing was sent with this packet identifier" : NULL);
 }
@@ -59,8 +71,13 @@ static void take_pubrel(struct conn *c, uint16_t id)
 
 	if (known && c->n_open)
 		c->n_open--;
-	puback_give(c, PACKET_PUBCOMP, id, known ? REASON_SUCCESS : REASON_ID_NOT_FOUND,
-	            known ? NULL : "nothing was received with this packet identifier");
+	if (known)
+		keep_answered(c->session, id);
+	if (known && promises(c))
+		persist_promise(c, PERSIST_PUBCOMP, id);
+	else
+		puback_give(c, PACKET_PUBCOMP, id, known ? REASON_SUCCESS : REASON_ID_NOT_FOUND,
+		            known ? NULL : "nothing was received with this packet identifier");
 }
 
 int puback_take(struct conn *c, const struct packet *p)
@@ -80,6 +97,10 @@ int puback_take(struct conn *c, const struct packet *p)
 	}
 	if (in.bad || cursor_left(&in) || !id)
 		return conn_fail(c, REASON_MALFORMED, "malformed acknowledgement");
+	if (!persist_ready(c->srv) && keep_lasts(c->session)) {
+		server_stall(c->srv, c);
+		return CONN_AGAIN;
+	}
 	switch (p->type) {
 	case PACKET_PUBACK:
 		inflight_puback(c->session, id);

@@ -8,6 +8,7 @@
 #include "acl.h"
 #include "alias.h"
 #include "conn.h"
+#include "keep.h"
 #include "known.h"
 #include "message.h"
 #include "packet.h"
@@ -255,6 +256,19 @@ static void keep_retained(struct conn *c, const struct publish *p, bool windowed
 		acks_done(c, ref, REASON_SUCCESS);
 }
 
+/* To its subscribers. True: some of it has to be on disk before the publish is acknowledged. */
+static bool route(struct conn *c, const struct publish *p, enum topic_kind kind, bool *heard)
+{
+	struct server *srv = c->srv;
+
+	persist_begin(srv);
+	if (kind == TOPIC_PLAIN || trie_wants_devices(&srv->subs))
+		*heard = route_publish(srv, p, c->session) || kind != TOPIC_PLAIN;
+	if (p->qos == 2)
+		keep_received(c->session, p->id);
+	return persist_commit(srv) && p->qos;
+}
+
 /* The publish is well formed and allowed; device: of telemetry, else 0. */
 static int accept(struct conn *c, const struct publish *p, sb_device device, enum topic_kind kind)
 {
@@ -272,6 +286,9 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 		limit_session(c->session, LIMIT_retained, no_room);
 		return refuse(c, p, REASON_QUOTA, no_room);
 	}
+	/* Storage is behind, and this might have to be stored for somebody. */
+	if (p->qos && srv->persist.n_sessions && !persist_ready(srv))
+		return stall(c);
 	uint8_t waits = (uint8_t)(telemetry + keeps);
 	if (windowed && acks_reserve(c, p->id, p->qos, waits, &ref) < 0)
 		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
@@ -282,15 +299,23 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 		if (r)
 			return r == 2 ? 0 : r;
 	}
+	bool recorded = route(c, p, kind, &heard);
+	if (recorded && !windowed) {
+		/* Instead of the acknowledgement that follows the rows. */
+		if (telemetry)
+			pending_mute(&srv->pending);
+		if (acks_reserve(c, p->id, p->qos, 0, &ref) < 0)
+			return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
+	}
+	if (recorded)
+		persist_acknowledge(c, ref);
 	if (keeps)
 		keep_retained(c, p, windowed, ref);
-	if (kind == TOPIC_PLAIN || trie_wants_devices(&srv->subs))
-		heard = route_publish(srv, p, c->session) || kind != TOPIC_PLAIN;
 	if (telemetry || !p->qos)
 		return 0;
 	if (windowed)
 		acks_flush(c);
-	else
+	else if (!recorded)
 		acks_give(c, p->id, p->qos, heard ? REASON_SUCCESS : REASON_NO_SUBSCRIBERS, NULL);
 	return 0;
 }

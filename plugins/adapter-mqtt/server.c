@@ -14,6 +14,8 @@
 #include "known.h"
 #include "quota.h"
 #include "reason.h"
+#include "recover.h"
+#include "snapshot.h"
 #include "store.h"
 
 #define SECOND INT64_C(1000000000)
@@ -128,6 +130,9 @@ static void on_tick(void *ud)
 	address_sweep(srv);
 	rate_tick(srv);
 	quota_enforce(srv);
+	if (!persist_ready(srv))
+		server_writable(srv);
+	snapshot_turn(srv);
 }
 
 static int listen_all(struct server *srv)
@@ -194,6 +199,7 @@ int server_start(struct server *srv)
 		return r;
 	srv->seed = server_random();
 	admission_init(srv);
+	persist_init(&srv->persist, srv->journal);
 	r = sessions_init(&srv->sessions, server_random());
 	if (r >= 0)
 		r = trie_init(&srv->subs, server_random());
@@ -216,6 +222,7 @@ int server_start(struct server *srv)
 	                     srv, &srv->ticker);
 	if (r < 0)
 		return r;
+	recover_sessions(srv);
 	/* Connections wait until the retained messages are back. */
 	r = srv->docs ? store_load(srv) : 0;
 	if (r < 0)
@@ -229,6 +236,7 @@ int server_start(struct server *srv)
 void server_restored(struct server *srv)
 {
 	srv->restored = true;
+	recover_go_on(srv);
 	for (struct conn *c = srv->conns; c; c = c->next)
 		conn_release(c, CONN_HOLD_START);
 }
@@ -247,6 +255,8 @@ void server_stall(struct server *srv, struct conn *c)
 
 void server_writable(struct server *srv)
 {
+	if (!persist_resume(srv))
+		return;
 	while (srv->stalled) {
 		struct conn *c = srv->stalled;
 		srv->stalled = c->stalled_next;
@@ -293,6 +303,8 @@ void server_stop(struct server *srv)
 	for (struct conn *c = srv->conns; c; c = c->next)
 		if (c->state < CONN_CLOSING)
 			server_part(c);
+	persist_flush(srv);
+	srv->persist.closed = true;
 }
 
 void server_fini(struct server *srv)
@@ -304,6 +316,7 @@ void server_fini(struct server *srv)
 	trie_fini(&srv->subs);
 	retained_fini(&srv->retained);
 	pending_fini(&srv->pending);
+	persist_fini(&srv->persist);
 	route_scratch_fini(&srv->route);
 	free(srv->acl_text);
 	verdict_fini(&srv->verdicts);

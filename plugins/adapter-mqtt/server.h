@@ -12,6 +12,7 @@
 #include "keepalive.h"
 #include "limit.h"
 #include "metrics.h"
+#include "persist.h"
 #include "rate.h"
 #include "retained.h"
 #include "route.h"
@@ -56,7 +57,8 @@ struct server {
 	const struct sb_stream *stream;
 	const struct sb_payload *payload;
 	const struct sb_devices *devices;
-	const struct sb_docs *docs; /* NULL: retained messages live in memory only */
+	const struct sb_docs *docs;       /* NULL: retained messages live in memory only */
+	const struct sb_journal *journal; /* NULL: sessions do too */
 	struct config config;
 	struct metrics m;
 	uint32_t tick;   /* quarters of a second since start, from 1 */
@@ -72,6 +74,7 @@ struct server {
 	struct trie subs;
 	struct retained retained;
 	struct pending pending;
+	struct persist persist;
 	struct route_scratch route;
 	struct conn *conns;                 /* all of them */
 	struct conn *stalled, **stalled_at; /* waiting for the storage, in order */

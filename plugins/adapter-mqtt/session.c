@@ -6,6 +6,7 @@
 
 #include "conn.h"
 #include "connect.h"
+#include "keep.h"
 #include "message.h"
 #include "server.h"
 #include "share.h"
@@ -123,6 +124,7 @@ static void release(struct session *s)
 	struct session **at = &all->buckets[s->hash & (all->cap - 1)];
 
 	session_reset(s);
+	keep_free(s);
 	will_drop(s);
 	rate_part(s);
 	wheel_take(&s->link);
@@ -139,8 +141,13 @@ static void release(struct session *s)
 
 void session_end(struct session *s)
 {
+	struct server *srv = s->srv;
+
+	persist_begin(srv);
 	will_publish(s);
 	share_hand_on(s);
+	keep_ended(s);
+	persist_commit(srv);
 	wheel_take(&s->link);
 	if (!s->leaving) {
 		release(s);
@@ -168,6 +175,22 @@ static uint32_t next_look(const struct session *s)
 	return s->will_at && s->will_at < s->expires_at ? s->will_at : s->expires_at;
 }
 
+void session_wait(struct session *s, uint32_t passed_s)
+{
+	struct server *srv = s->srv;
+	uint32_t left_s = s->expiry_s - passed_s;
+
+	s->expires_at = srv->tick + left_s * KEEPALIVE_TICKS;
+	if (s->will && s->will_delay_s > passed_s) {
+		uint32_t delay_s = s->will_delay_s - passed_s;
+		s->will_at = delay_s < left_s ? srv->tick + delay_s * KEEPALIVE_TICKS
+		                              : s->expires_at;
+	} else {
+		will_publish(s);
+	}
+	wheel_put(&srv->session_wheel, &s->link, next_look(s));
+}
+
 void session_detach(struct session *s, bool with_will, int32_t why, struct sb_str detail)
 {
 	struct server *srv = s->srv;
@@ -182,14 +205,10 @@ void session_detach(struct session *s, bool with_will, int32_t why, struct sb_st
 		session_end(s);
 		return;
 	}
-	s->expires_at = srv->tick + s->expiry_s * KEEPALIVE_TICKS;
-	if (s->will && s->will_delay_s)
-		s->will_at = s->will_delay_s < s->expiry_s
-		                     ? srv->tick + s->will_delay_s * KEEPALIVE_TICKS
-		                     : s->expires_at;
-	else
-		will_publish(s);
-	wheel_put(&srv->session_wheel, &s->link, next_look(s));
+	persist_begin(srv);
+	keep_detached(s);
+	session_wait(s, 0);
+	persist_commit(srv);
 }
 
 uint32_t session_due(struct wheel_link *link, uint32_t now)
@@ -213,10 +232,12 @@ void session_left(struct session *s)
 
 	s->leaving = NULL;
 	s->waiting = NULL;
+	struct server *srv = s->srv;
 	if (s->ended)
 		release(s);
 	if (waiting)
 		connect_proceed(waiting);
+	persist_flush(srv);
 }
 
 void sessions_fini(struct sessions *all)

@@ -10,6 +10,7 @@
 
 struct conn;
 struct message;
+struct persist_session;
 struct server;
 struct sub;
 
@@ -22,12 +23,13 @@ struct id_set {
 
 struct session {
 	struct server *srv;
-	struct session *chain;  /* same bucket of the index */
-	struct session *same;   /* same bucket of the principals */
-	struct conn *conn;      /* NULL: not connected */
-	struct conn *leaving;   /* closed, but submits of it are not completed */
-	struct conn *waiting;   /* its CONNACK waits for `leaving` */
-	struct wheel_link link; /* will and expiry while not connected */
+	struct session *chain;        /* same bucket of the index */
+	struct session *same;         /* same bucket of the principals */
+	struct conn *conn;            /* NULL: not connected */
+	struct conn *leaving;         /* closed, but submits of it are not completed */
+	struct conn *waiting;         /* its CONNACK waits for `leaving` */
+	struct wheel_link link;       /* will and expiry while not connected */
+	struct persist_session *kept; /* NULL: it ends with the server */
 	struct message *will;
 	struct sub *subs;
 	struct inflight out;
@@ -73,6 +75,10 @@ void session_end(struct session *s);
 /* The network connection is gone. `with_will`: not by a clean DISCONNECT. Its device's session goes
  * down for this reason (SB_DOWN_*). */
 void session_detach(struct session *s, bool with_will, int32_t why, struct sb_str detail);
+/* Without a connection for passed_s so far, less than its expiry: its will and its end come in
+ * time.
+ */
+void session_wait(struct session *s, uint32_t passed_s);
 /* This session is the session of this device. */
 void session_bind(struct session *s, sb_device device);
 /* The one who was leaving has left. */

@@ -5,6 +5,7 @@
 
 #include "acl.h"
 #include "conn.h"
+#include "keep.h"
 #include "packet.h"
 #include "properties.h"
 #include "reason.h"
@@ -94,6 +95,7 @@ static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t iden
 	sub->as_published = rq->as_published;
 	sub->identifier = identifier;
 	sub->part = part;
+	keep_subscribed(s, sub);
 	bool fresh = r == 1;
 	if (!sub->shared && (rq->retain_handling == 0 || (rq->retain_handling == 1 && fresh)))
 		retained_due(sub);
@@ -109,7 +111,11 @@ static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n, 
 	if (conn_is_v5(c))
 		reason_put(&w, c, REASON_UNSPECIFIED, c->detail ? why : NULL, n);
 	writer_bytes(&w, codes, n);
-	conn_send(c, writer_seal(&w, PACKET_SUBACK << 4));
+	struct sb_bytes packet = writer_seal(&w, PACKET_SUBACK << 4);
+	if (keep_lasts(c->session))
+		persist_send(c, packet);
+	else
+		conn_send(c, packet);
 }
 
 static int take_head(struct conn *c, struct cursor *in, uint16_t *id, uint32_t *identifier)
@@ -143,6 +149,10 @@ int subscribe_take(struct conn *c, const struct packet *p)
 		return r;
 	if (!cursor_left(&in))
 		return conn_fail(c, REASON_PROTOCOL_ERROR, "SUBSCRIBE without a filter");
+	if (!persist_ready(c->srv) && keep_lasts(c->session)) {
+		server_stall(c->srv, c);
+		return CONN_AGAIN;
+	}
 	while (cursor_left(&in)) {
 		struct request rq = { 0 };
 		if (n == c->srv->config.max_filters) {
@@ -159,6 +169,8 @@ int subscribe_take(struct conn *c, const struct packet *p)
 		n++;
 	}
 	give(c, id, codes, n, why);
-	inflight_pump(c->session);
+	/* What is retained follows the SUBACK. */
+	if (!keep_lasts(c->session) || persist_is_done(c->srv, c->srv->persist.serial))
+		inflight_pump(c->session);
 	return 0;
 }

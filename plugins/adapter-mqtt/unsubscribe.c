@@ -1,6 +1,7 @@
 #include "unsubscribe.h"
 
 #include "conn.h"
+#include "keep.h"
 #include "packet.h"
 #include "properties.h"
 #include "reason.h"
@@ -20,6 +21,7 @@ static uint8_t unsubscribe(struct conn *c, struct sb_str filter)
 	struct sub *sub = trie_find(&srv->subs, c->session, share.group, share.filter);
 	if (!sub)
 		return REASON_NO_SUBSCRIPTION;
+	keep_unsubscribed(c->session, sub);
 	trie_remove(&srv->subs, sub);
 	metrics_move(srv->m.subscriptions, -1);
 	return REASON_SUCCESS;
@@ -37,7 +39,11 @@ static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n)
 		           bad && c->detail ? "topic filter is malformed" : NULL, n);
 		writer_bytes(&w, codes, n);
 	}
-	conn_send(c, writer_seal(&w, PACKET_UNSUBACK << 4));
+	struct sb_bytes packet = writer_seal(&w, PACKET_UNSUBACK << 4);
+	if (keep_lasts(c->session))
+		persist_send(c, packet);
+	else
+		conn_send(c, packet);
 }
 
 int unsubscribe_take(struct conn *c, const struct packet *p)
@@ -57,6 +63,10 @@ int unsubscribe_take(struct conn *c, const struct packet *p)
 	}
 	if (!cursor_left(&in))
 		return conn_fail(c, REASON_PROTOCOL_ERROR, "UNSUBSCRIBE without a filter");
+	if (!persist_ready(c->srv) && keep_lasts(c->session)) {
+		server_stall(c->srv, c);
+		return CONN_AGAIN;
+	}
 	while (cursor_left(&in)) {
 		struct sb_str filter = cursor_string(&in);
 		if (in.bad)

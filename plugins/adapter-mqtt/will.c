@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "keep.h"
 #include "message.h"
 #include "publish.h"
 #include "server.h"
@@ -18,7 +19,10 @@ void will_publish(struct session *s)
 	message_view(msg, &p);
 	if (s->will_expiry_s >= 0)
 		p.expires_s = server_utc_s(s->srv) + s->will_expiry_s;
+	persist_begin(s->srv);
+	keep_will_done(s);
 	publish_internal(s, &p);
+	persist_commit(s->srv);
 	message_unref(msg);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fake_journal.h"
 #include "fake_services.h"
 
 static struct fake *of(struct sb_host *host)
@@ -223,8 +224,10 @@ static const void *service(struct sb_host *h, const char *id)
 		    { "sb.payload/1", &fake_services_payload },
 		    { "sb.devices/1", &fake_services_devices },
 		    { "sb.docs/1", &fake_services_docs },
+		    { "sb.journal/1", &fake_journal_service },
 		    { "sb.metrics/1", &metrics } };
-	(void)h;
+	if (!of(h)->keeps && strcmp(id, "sb.journal/1") == 0)
+		return NULL;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (strcmp(all[i].id, id) == 0)
 			return all[i].table;
@@ -329,6 +332,7 @@ void fake_stop(struct fake *f)
 struct fake *fake_free(struct fake *f)
 {
 	fake_stop(f);
+	fake_journal_free(f);
 	for (struct fake_doc *d = f->docs; d;) {
 		struct fake_doc *gone = d;
 		d = d->next;
@@ -416,6 +420,8 @@ void fake_complete(struct fake *f, uint32_t n, int32_t status)
 			continue;
 		n--;
 		struct sb_completion done = { s.token, status, 0 };
+		if (s.record)
+			fake_journal_decided(f, s.record, status);
 		source->completed(f->srv, &done, 1);
 	}
 }

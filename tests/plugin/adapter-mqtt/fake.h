@@ -22,6 +22,7 @@ struct fake_submit {
 	sb_token token;
 	sb_device device;
 	uint32_t ack;
+	uint64_t record; /* position of a record; 0: a payload */
 	char text[64];
 };
 
@@ -30,6 +31,8 @@ struct fake_doc {
 	uint8_t *key, *doc;
 	size_t key_n, doc_n;
 };
+
+struct fake_record;
 
 struct fake_put {
 	struct fake_put *next;
@@ -44,6 +47,14 @@ struct fake {
 	struct fake_submit *submits; /* all, [completed, n_submits) not completed */
 	uint32_t n_submits, completed;
 	int submit_result; /* instead of SB_PENDING, if not 0 */
+	bool keeps;        /* the host has "sb.journal/1", see fake_journal.h */
+	bool ring_full;    /* it takes nothing */
+	struct fake_record *records;
+	uint64_t position, checkpoint, checkpoint_wants;
+	uint32_t checkpoint_at;
+	uint32_t slack; /* so many records before the checkpoint are still there after a kill */
+	sb_snapshot_fn snapshot;
+	void *snapshot_ud;
 	struct fake_doc *docs;
 	struct fake_put *puts, **puts_at;
 	bool slow_docs; /* puts are answered by fake_put_done() */
