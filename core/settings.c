@@ -11,6 +11,7 @@
 #include "base/text.h"
 
 #define AT(member) offsetof(struct settings, member)
+#define CENTURY_NS (36500LL * 86400 * 1000000000)
 
 const struct option_spec settings_table[] = {
 	{ "log", "level", OPTION_CHOICE, AT(log_level), "info", "trace|debug|info|warn|error", 0, 0,
@@ -52,9 +53,9 @@ const struct option_spec settings_table[] = {
 	  86400000000000, "age at which values go to blocks" },
 	{ "series", "class", OPTION_TEXT, AT(series_class), "raw", NULL, 0, 0,
 	  "retention class of new blocks" },
-	{ "storage", "retention", OPTION_TIME, AT(storage_retention), "90d", NULL, 0, INT64_MAX,
+	{ "storage", "retention", OPTION_TIME, AT(storage_retention), "90d", NULL, 0, CENTURY_NS,
 	  "values in blocks that are all older are dropped; 0: never" },
-	{ "storage", "keep", OPTION_TIME, AT(storage_keep), "7d", NULL, 0, INT64_MAX,
+	{ "storage", "keep", OPTION_TIME, AT(storage_keep), "7d", NULL, 0, CENTURY_NS,
 	  "what is younger is not dropped at low water either" },
 	{ "storage", "low-water", OPTION_TEXT, AT(storage_low_water), "auto", NULL, 0, 0,
 	  "free space below which the oldest blocks are dropped: a size, a share as 5%, auto: the "
