@@ -15,6 +15,7 @@
 #include "ingest/ingest.h"
 #include "journal/journal.h"
 #include "methods.gen.h"
+#include "registry/auth.h"
 #include "registry/registry.h"
 #include "series/series.h"
 
@@ -168,6 +169,18 @@ static void add_devices(struct metrics *m, const struct api *api)
 	gauge(m, "devices_with_session", sessions, "devices with an open session");
 }
 
+static void add_logins(struct metrics *m, const struct api *api)
+{
+	struct auth_stats s;
+
+	registry_auth_stats(api->config.registry, &s);
+	count(m, "auth_hashes", s.hashed, "passwords checked the slow way");
+	count(m, "auth_known", s.known, "passwords answered from memory");
+	count(m, "auth_limited", s.limited,
+	      "log-ins put off: wrong passwords of an address or name");
+	count(m, "auth_busy", s.busy, "log-ins put off: too many waited");
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct metric *x = a;
@@ -188,6 +201,7 @@ static struct metrics metrics_collect(struct api *api)
 	add_ingest(&m, api);
 	add_storage(&m, api);
 	add_devices(&m, api);
+	add_logins(&m, api);
 	host_metrics(api->config.host, metrics_add, &m);
 	if (m.n)
 		qsort(m.all, m.n, sizeof(m.all[0]), by_name);

@@ -56,7 +56,7 @@ struct auth {
 	struct hasher *hasher;
 	char nobody[PASSWORD_HASH_BYTES];
 	struct {
-		_Atomic uint64_t hashed, known, limited;
+		_Atomic uint64_t hashed, known, limited, busy;
 	} counts;
 };
 
@@ -269,7 +269,10 @@ static int push(struct auth *auth, struct job *job)
 		job_free(job);
 		return SB_E_OVERLOAD;
 	}
-	return hasher_push(auth->hasher, &job->on_hasher);
+	int r = hasher_push(auth->hasher, &job->on_hasher);
+	if (r == SB_E_OVERLOAD)
+		atomic_fetch_add_explicit(&auth->counts.busy, 1, memory_order_relaxed);
+	return r;
 }
 
 static int check_password(struct auth *auth, struct job *job, struct sb_str name)
@@ -341,7 +344,9 @@ static int begin(struct auth *auth, struct instance *in, const struct sb_credent
 		return -ENOMEM;
 	*job = *like;
 	job->address = address_hash(cred->peer);
-	job->name_hash = map_hash(is_token ? sb_str_of("", 0) : name);
+	/* A token is a name of its own: who guesses one must not keep all the others out. */
+	job->name_hash = map_hash(
+		is_token ? sb_str_of((const char *)cred->password.p, cred->password.n) : name);
 	job->on_hasher = (struct hasher_job){ .instance = in,
 		                              .work = work,
 		                              .answer = answer,
@@ -389,6 +394,7 @@ void auth_stats(const struct auth *auth, struct auth_stats *out)
 	out->hashed = atomic_load_explicit(&auth->counts.hashed, memory_order_relaxed);
 	out->known = atomic_load_explicit(&auth->counts.known, memory_order_relaxed);
 	out->limited = atomic_load_explicit(&auth->counts.limited, memory_order_relaxed);
+	out->busy = atomic_load_explicit(&auth->counts.busy, memory_order_relaxed);
 }
 
 int auth_new(struct auth **out, struct registry *reg)

@@ -23,6 +23,7 @@ struct auth_stats {
 	uint64_t hashed;  /* slow hashes computed */
 	uint64_t known;   /* answered without one */
 	uint64_t limited; /* refused for too many wrong passwords of their address or name */
+	uint64_t busy;    /* refused because too many waited */
 };
 void auth_stats(const struct auth *auth, struct auth_stats *out);
 /* The instance stops: nothing of it is being worked on when this returns. [inst] */

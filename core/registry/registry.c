@@ -347,6 +347,11 @@ uint32_t registry_psk(struct registry *reg, struct sb_str identity, uint8_t key[
 	return proof_psk(reg, identity, key);
 }
 
+void registry_auth_stats(const struct registry *reg, struct auth_stats *out)
+{
+	auth_stats(reg->auth, out);
+}
+
 /* ---- live */
 
 void registry_listen(struct registry *reg, struct registry_listener *l)

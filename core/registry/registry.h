@@ -12,6 +12,7 @@
 
 #include <signalbox/services.h>
 
+struct auth_stats; /* registry/auth.h */
 struct catalog;
 struct docs;
 struct host;
@@ -165,6 +166,7 @@ int registry_meet_as(struct registry *reg, struct sb_str id, enum provisioning h
 uint32_t registry_psk(struct registry *reg, struct sb_str identity, uint8_t key[static 64]);
 /* A device the configuration names: made, or let in, whatever provisioning allows. */
 int registry_configured(struct registry *reg, struct sb_str id, struct device **out);
+void registry_auth_stats(const struct registry *reg, struct auth_stats *out);
 uint32_t registry_count(const struct registry *reg);
 /* What the configuration says now about devices nobody registered, and how many there may be. Those
  * that are there stay. */
