@@ -32,7 +32,7 @@ static int patience(const struct sub *sub, uint8_t qos)
 }
 
 static struct sub *longest_wait(struct route *rt, const struct share *sh,
-                                const struct session * not )
+                                const struct session *except)
 {
 	struct sub *best = NULL;
 	int how = 0;
@@ -40,7 +40,7 @@ static struct sub *longest_wait(struct route *rt, const struct share *sh,
 	for (uint32_t i = 0; i < sh->list.n; i++) {
 		struct sub *sub = sh->list.subs[(sh->turn + i) % sh->list.n];
 		int here = patience(sub, rt->p->qos);
-		if (sub->session == not || here < how || !acl_takes(rt, sub))
+		if (sub->session == except || here < how || !acl_takes(rt, sub))
 			continue;
 		if (!best || here > how || sub->session->out.bytes < best->session->out.bytes) {
 			best = sub;
@@ -50,20 +50,20 @@ static struct sub *longest_wait(struct route *rt, const struct share *sh,
 	return best;
 }
 
-void share_deliver(struct route *rt, struct share *sh, const struct session * not )
+void share_deliver(struct route *rt, struct share *sh, const struct session *except)
 {
 	struct inflight_delivery d;
 
 	for (uint32_t i = 0; i < sh->list.n; i++) {
 		struct sub *sub = sh->list.subs[(sh->turn + i) % sh->list.n];
 		d = delivery(rt, sh, sub);
-		if (sub->session == not || !acl_takes(rt, sub) ||
+		if (sub->session == except || !acl_takes(rt, sub) ||
 		    inflight_offer(sub->session, rt, &d) != 0)
 			continue;
 		sh->turn = (sub->at + 1) % sh->list.n;
 		return;
 	}
-	struct sub *sub = longest_wait(rt, sh, not );
+	struct sub *sub = longest_wait(rt, sh, except);
 	if (!sub)
 		return;
 	d = delivery(rt, sh, sub);

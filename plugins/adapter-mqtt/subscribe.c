@@ -135,6 +135,26 @@ static int take_head(struct conn *c, struct cursor *in, uint16_t *id, uint32_t *
 	return 0;
 }
 
+/* The whole packet first: what is malformed has no effect. */
+static int check_requests(struct conn *c, struct cursor in)
+{
+	uint32_t n = 0;
+
+	if (!cursor_left(&in))
+		return conn_fail(c, REASON_PROTOCOL_ERROR, "SUBSCRIBE without a filter");
+	while (cursor_left(&in)) {
+		struct request rq = { 0 };
+		if (n++ == c->srv->config.max_filters) {
+			limit_session(c->session, LIMIT_filters, TOO_LONG);
+			return conn_fail(c, REASON_QUOTA, TOO_LONG);
+		}
+		uint8_t bad = take_request(c, &in, &rq);
+		if (bad)
+			return conn_fail(c, bad, "malformed SUBSCRIBE");
+	}
+	return 0;
+}
+
 int subscribe_take(struct conn *c, const struct packet *p)
 {
 	struct cursor in = cursor_of(p->body);
@@ -145,23 +165,17 @@ int subscribe_take(struct conn *c, const struct packet *p)
 	uint16_t id;
 
 	int r = take_head(c, &in, &id, &identifier);
+	if (r == 0)
+		r = check_requests(c, in);
 	if (r < 0)
 		return r;
-	if (!cursor_left(&in))
-		return conn_fail(c, REASON_PROTOCOL_ERROR, "SUBSCRIBE without a filter");
 	if (!persist_ready(c->srv) && keep_lasts(c->session)) {
 		server_stall(c->srv, c);
 		return CONN_AGAIN;
 	}
 	while (cursor_left(&in)) {
 		struct request rq = { 0 };
-		if (n == c->srv->config.max_filters) {
-			limit_session(c->session, LIMIT_filters, TOO_LONG);
-			return conn_fail(c, REASON_QUOTA, TOO_LONG);
-		}
-		uint8_t bad = take_request(c, &in, &rq);
-		if (bad)
-			return conn_fail(c, bad, "malformed SUBSCRIBE");
+		take_request(c, &in, &rq);
 		codes[n] = subscribe(c, &rq, identifier, &why);
 		/* 3.1.1 has one code for every refusal. */
 		if (codes[n] >= 0x80 && !conn_is_v5(c))

@@ -46,6 +46,21 @@ static void give(struct conn *c, uint16_t id, const uint8_t *codes, uint32_t n)
 		conn_send(c, packet);
 }
 
+/* The whole packet first: what is malformed has no effect. */
+static int check_filters(struct conn *c, struct cursor in)
+{
+	if (!cursor_left(&in))
+		return conn_fail(c, REASON_PROTOCOL_ERROR, "UNSUBSCRIBE without a filter");
+	for (uint32_t n = 0; cursor_left(&in); n++) {
+		if (n == FILTERS_MAX)
+			return conn_fail(c, REASON_QUOTA, "too many filters in one UNSUBSCRIBE");
+		cursor_string(&in);
+		if (in.bad)
+			return conn_fail(c, REASON_MALFORMED, "malformed UNSUBSCRIBE");
+	}
+	return 0;
+}
+
 int unsubscribe_take(struct conn *c, const struct packet *p)
 {
 	struct cursor in = cursor_of(p->body);
@@ -61,20 +76,15 @@ int unsubscribe_take(struct conn *c, const struct packet *p)
 		if (bad)
 			return conn_fail(c, bad, "UNSUBSCRIBE: bad properties");
 	}
-	if (!cursor_left(&in))
-		return conn_fail(c, REASON_PROTOCOL_ERROR, "UNSUBSCRIBE without a filter");
+	int r = check_filters(c, in);
+	if (r < 0)
+		return r;
 	if (!persist_ready(c->srv) && keep_lasts(c->session)) {
 		server_stall(c->srv, c);
 		return CONN_AGAIN;
 	}
-	while (cursor_left(&in)) {
-		struct sb_str filter = cursor_string(&in);
-		if (in.bad)
-			return conn_fail(c, REASON_MALFORMED, "malformed UNSUBSCRIBE");
-		if (n == FILTERS_MAX)
-			return conn_fail(c, REASON_QUOTA, "too many filters in one UNSUBSCRIBE");
-		codes[n++] = unsubscribe(c, filter);
-	}
+	while (cursor_left(&in))
+		codes[n++] = unsubscribe(c, cursor_string(&in));
 	give(c, id, codes, n);
 	return 0;
 }

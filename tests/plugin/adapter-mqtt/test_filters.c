@@ -119,6 +119,20 @@ static void payloads_of_subscribe_and_unsubscribe_are_checked(void **state)
 		peer_raw(&p, cases[i].bytes, cases[i].n);
 		peer_expect_closed(&p, cases[i].reason);
 	}
+	/* The filters in front of what is malformed are left as they were. */
+	struct peer_login login = { .id = "kept", .version = 5, .keep = true, .expiry_s = 100 };
+	struct peer kept = peer_up(f, &login, NULL);
+	peer_subscribed(&kept, "b", 1);
+	peer_raw(&kept, "\x82\x0b\0\1\0\0\1a\1\0\1c\3", 13);
+	peer_expect_closed(&kept, REASON_MALFORMED);
+	kept = peer_up(f, &login, NULL);
+	peer_raw(&kept, "\xa2\x09\0\1\0\0\1b\0\1\xff", 11);
+	peer_expect_closed(&kept, REASON_MALFORMED);
+	kept = peer_up(f, &login, NULL);
+	peer_publish(&kept, "a", "x", 0, 0, NULL, 0);
+	peer_publish(&kept, "b", "x", 0, 0, NULL, 0);
+	peer_expect_publish(&kept, "b", "x");
+	peer_expect_nothing(&kept);
 	/* 3.1.1 closes without a word: no filter, QoS 3, reserved bits. */
 	static const char *const old[] = { "\x82\2\0\1", "\x82\6\0\1\0\1a\3", "\x82\6\0\1\0\1a\4",
 		                           "\xa2\2\0\1" };
