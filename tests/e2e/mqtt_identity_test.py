@@ -225,16 +225,32 @@ def test_a_token_of_the_api_is_a_password_until_it_ends():
         assert Client(p, "x", short).refused in (0x86, 0x87)
 
 
-def test_a_client_id_belongs_to_who_took_it():
-    with Closed() as p:
+def test_a_client_id_belongs_to_who_took_it_also_after_a_crash():
+    data = pathlib.Path(tempfile.mkdtemp(prefix="signalbox-test-"))
+    try:
+        p = Closed(data=data).start()
         user(p, "one")
         user(p, "two")
-        with Client(p, "one", PASSWORD, client_id="mine", clean=False) as one:
+        user(p, "gone")
+        with Client(p, "one", PASSWORD, client_id="mine", clean=False) as one, \
+                Client(p, "gone", PASSWORD, client_id="theirs", clean=False) as theirs:
+            assert one.subscribe("a/#") == 1 and theirs.subscribe("a/#") == 1
             assert Client(p, "two", PASSWORD, client_id="mine").refused in (0x85, 0x87)
-            answer = mosquitto("mosquitto_pub", "-h", p.mqtt[0], "-p", str(p.mqtt[1]), "-t", "x", "-m", "x", "-i",
-                               "mine", "-u", "two", "-P", PASSWORD, "-V", "mqttv311")
+            answer = mosquitto("mosquitto_pub", "-h", p.mqtt[0], "-p", str(p.mqtt[1]), "-t", "x", "-m", "x", "-i", "mine",
+                               "-u", "two", "-P", PASSWORD, "-V", "mqttv311")
             assert answer.returncode != 0, "3.1.1 took it"
             assert not one.closed
+            p.call("user.update", name="gone", disabled=True)
+            assert eventually(lambda: theirs.closed)
+            p.kill()
+        with Closed(data=data) as p:
+            assert Client(p, "two", PASSWORD, client_id="mine").refused in (0x85, 0x87)
+            with Client(p, "two", PASSWORD) as two, Client(p, "one", PASSWORD, client_id="mine", clean=False) as one:
+                assert one.present
+                two.publish("a/x")
+                assert eventually(lambda: one.got)
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def openssl(folder, *line):
