@@ -100,6 +100,11 @@ struct address *address_enter(struct server *srv, const char *peer, int *which)
 	return a;
 }
 
+bool address_is_crowded(const struct server *srv, const struct address *a)
+{
+	return a && a->n_conns > srv->config.max_connections_per_address + SERVER_GRACE;
+}
+
 void address_leave(struct address *a)
 {
 	if (a)

@@ -1,6 +1,7 @@
 /* What comes from one address: how many connections are open and how fast new ones come. An IPv6
  * address stands for its /64. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <signalbox/types.h>
@@ -29,6 +30,8 @@ struct sb_str address_text(const char *peer);
 /* Counts a connection in. *which is LIMIT_* if one is passed, else -1. NULL: no memory, the address
  * is not watched. */
 struct address *address_enter(struct server *srv, const char *peer, int *which);
+/* More of it are open than may wait to be told why they cannot stay. */
+bool address_is_crowded(const struct server *srv, const struct address *a);
 void address_leave(struct address *a);
 /* Once a tick: forgets those that are gone. */
 void address_sweep(struct server *srv);

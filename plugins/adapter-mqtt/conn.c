@@ -38,6 +38,14 @@ static const struct {
 
 /* ---- beginning and end */
 
+/* Without a word: too many are being told why already. */
+static int32_t turned_away(struct server *srv, enum limit which)
+{
+	metrics_count(srv->m.connects_refused, 1);
+	limit_count(srv, which);
+	return SB_E_QUOTA;
+}
+
 int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 {
 	struct server *srv = ud;
@@ -45,11 +53,8 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 	/* While the server drains, newcomers are told where to go instead. */
 	if (srv->stopped || (srv->draining && !srv->config.redirect[0]))
 		return -ESHUTDOWN;
-	if (srv->n_conns >= srv->config.max_connections + SERVER_GRACE) {
-		metrics_count(srv->m.connects_refused, 1);
-		limit_count(srv, LIMIT_connections);
-		return SB_E_QUOTA;
-	}
+	if (srv->n_conns >= srv->config.max_connections + SERVER_GRACE)
+		return turned_away(srv, LIMIT_connections);
 	struct conn *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
@@ -60,6 +65,11 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 	memcpy(c->peer, peer.p, n);
 	int which;
 	c->address = address_enter(srv, c->peer, &which);
+	if (address_is_crowded(srv, c->address)) {
+		address_leave(c->address);
+		free(c);
+		return turned_away(srv, LIMIT_address_connections);
+	}
 	if (srv->n_conns >= srv->config.max_connections)
 		which = LIMIT_connections;
 	c->refused_by = (uint8_t)(which + 1);

@@ -1,7 +1,7 @@
 /* Talks to a running MQTT server as many clients at once, most of them nearly right, while a good
  * client checks that it is served.
  *
- *   mqtt-sessions --mqtt HOST:PORT [--ws HOST:PORT] [--packets N] [--seed S] [--peers N]
+ *   mqtt-sessions --mqtt HOST:PORT [--ws HOST:PORT]... [--packets N] [--seed S] [--peers N]
  *
  * Session number k of seed S always begins the same way; its answers depend on the server. Prints
  * one line of key=value. Ends with 1 when the good client was not served in time or the server does
@@ -24,10 +24,17 @@
 #define PEERS_MAX  512
 #define OUT_MAX    (2 * GRAMMAR_PACKET_MAX)
 #define IN_MAX     16384
+#define WS_MAX     4
 #define PATIENCE_S 4 /* a session without progress is over */
+
+struct target {
+	const char *host;
+	uint16_t port;
+};
 
 struct peer {
 	int fd;
+	const struct target *to;
 	bool ws, upgraded, deaf, ending;
 	struct grammar g;
 	uint32_t left;   /* packets to make */
@@ -40,9 +47,9 @@ struct peer {
 };
 
 static struct {
-	const char *host, *ws_host;
-	uint16_t port, ws_port;
-	uint64_t packets, want, seed, sessions, answers, ended_by_server, failures;
+	struct target mqtt, ws[WS_MAX];
+	uint32_t n_ws;
+	uint64_t packets, want, seed, sessions, answers, ended_by_server, failures, upgraded;
 	uint32_t n_peers;
 	int epoll;
 	struct peer *peers;
@@ -98,12 +105,11 @@ static void send_bytes(struct peer *p, const uint8_t *bytes, size_t n)
 
 static int dial(struct peer *p)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		                 .sin_port = htons(p->ws ? run.ws_port : run.port) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(p->to->port) };
 	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP, .data.ptr = p };
 	const int one = 1;
 
-	inet_pton(AF_INET, p->ws ? run.ws_host : run.host, &a.sin_addr);
+	inet_pton(AF_INET, p->to->host, &a.sin_addr);
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (p->fd < 0)
 		return -errno;
@@ -131,7 +137,8 @@ static void begin(struct peer *p)
 	p->g.dirty = rng_one_in(r, 4);
 	p->left = 1 + rng_below(r, rng_one_in(r, 10) ? 200 : 24);
 	p->deaf = rng_one_in(r, 25);
-	p->ws = run.ws_port && rng_one_in(r, 4);
+	p->ws = run.n_ws && rng_one_in(r, 4);
+	p->to = p->ws ? &run.ws[rng_below(r, run.n_ws)] : &run.mqtt;
 	p->since = time(NULL);
 	if (p->ws)
 		put(p, (const uint8_t *)upgrade, sizeof(upgrade) - 1);
@@ -192,6 +199,7 @@ static bool unwrap(struct peer *p, size_t *at, size_t *n)
 		*at = (size_t)(end_of - p->in) + 4;
 		*n = 0;
 		p->upgraded = true;
+		run.upgraded++;
 		return true;
 	}
 	if (p->in_n < 4)
@@ -314,7 +322,7 @@ static void turn(struct peer *p, uint32_t events)
 
 /* ---- the run */
 
-static bool parse_address(char *text, const char **host, uint16_t *port)
+static bool parse_address(char *text, struct target *out)
 {
 	char *colon = strrchr(text, ':');
 	struct in_addr any;
@@ -322,9 +330,9 @@ static bool parse_address(char *text, const char **host, uint16_t *port)
 	if (!colon)
 		return false;
 	*colon = 0;
-	*host = text;
-	*port = (uint16_t)strtoul(colon + 1, NULL, 10);
-	return *port && inet_pton(AF_INET, text, &any) == 1;
+	out->host = text;
+	out->port = (uint16_t)strtoul(colon + 1, NULL, 10);
+	return out->port && inet_pton(AF_INET, text, &any) == 1;
 }
 
 static bool parse(int argc, char **argv)
@@ -335,10 +343,10 @@ static bool parse(int argc, char **argv)
 	for (int i = 1; i + 1 < argc; i += 2) {
 		uint64_t v = strtoull(argv[i + 1], NULL, 10);
 		if (strcmp(argv[i], "--mqtt") == 0) {
-			if (!parse_address(argv[i + 1], &run.host, &run.port))
+			if (!parse_address(argv[i + 1], &run.mqtt))
 				return false;
 		} else if (strcmp(argv[i], "--ws") == 0) {
-			if (!parse_address(argv[i + 1], &run.ws_host, &run.ws_port))
+			if (run.n_ws == WS_MAX || !parse_address(argv[i + 1], &run.ws[run.n_ws++]))
 				return false;
 		} else if (strcmp(argv[i], "--packets") == 0) {
 			run.want = v;
@@ -350,7 +358,7 @@ static bool parse(int argc, char **argv)
 			return false;
 		}
 	}
-	return run.port != 0;
+	return run.mqtt.port != 0;
 }
 
 static void renew(time_t now)
@@ -388,7 +396,7 @@ static double seconds(void)
 
 static bool is_answering(void)
 {
-	struct good once = { .host = run.host, .port = run.port };
+	struct good once = { .host = run.mqtt.host, .port = run.mqtt.port };
 
 	if (good_start(&once) < 0)
 		return false;
@@ -404,13 +412,13 @@ int main(int argc, char **argv)
 
 	if (!parse(argc, argv)) {
 		fprintf(stderr,
-		        "usage: %s --mqtt HOST:PORT [--ws HOST:PORT] [--packets N] [--seed S] "
+		        "usage: %s --mqtt HOST:PORT [--ws HOST:PORT]... [--packets N] [--seed S] "
 		        "[--peers N]\n",
 		        argv[0]);
 		return 2;
 	}
-	good.host = run.host;
-	good.port = run.port;
+	good.host = run.mqtt.host;
+	good.port = run.mqtt.port;
 	stream_rng.s = run.seed;
 	run.epoll = epoll_create1(EPOLL_CLOEXEC);
 	run.peers = calloc(run.n_peers, sizeof(struct peer));
@@ -429,12 +437,13 @@ int main(int argc, char **argv)
 	for (uint32_t i = 0; i < run.n_peers; i++)
 		end(&run.peers[i]);
 	bool failed = atomic_load(&good.failed) || run.failures >= 1000 || !is_answering();
-	printf("packets=%llu sessions=%llu answers=%llu ended_by_server=%llu seconds=%.1f "
+	printf("packets=%llu sessions=%llu over_ws=%llu answers=%llu ended_by_server=%llu seconds=%.1f "
 	       "packets_per_s=%.0f good_rounds=%llu good_worst_ms=%.1f seed=%llu served=%s%s%s\n",
 	       (unsigned long long)run.packets, (unsigned long long)run.sessions,
-	       (unsigned long long)run.answers, (unsigned long long)run.ended_by_server, took,
-	       (double)run.packets / took, (unsigned long long)good.rounds,
-	       (double)good.worst_us / 1000, (unsigned long long)run.seed, failed ? "no" : "yes",
-	       *good.why ? " why=" : "", good.why);
+	       (unsigned long long)run.upgraded, (unsigned long long)run.answers,
+	       (unsigned long long)run.ended_by_server, took, (double)run.packets / took,
+	       (unsigned long long)good.rounds, (double)good.worst_us / 1000,
+	       (unsigned long long)run.seed, failed ? "no" : "yes", *good.why ? " why=" : "",
+	       good.why);
 	return failed;
 }

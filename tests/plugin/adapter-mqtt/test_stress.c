@@ -4,6 +4,7 @@
 
 #include "peer.h"
 #include "reason.h"
+#include "server.h"
 
 static struct fake *begin(const char *option, int64_t value)
 {
@@ -67,10 +68,15 @@ static void an_address_has_so_many_connections(void **state)
 	assert_int_equal(login(f, "g", why, sizeof(why)), REASON_QUOTA);
 	f->address = "[2001:db8:0:1::1]:1";
 	assert_int_equal(login(f, "h", why, sizeof(why)), 0);
+	f->address = "192.0.2.3:1";
+	int n = 0; /* silent ones may wait to be told, but not without end */
+	while (n < 1000 && !fake_connect(f)->closed)
+		n++;
+	assert_int_equal(n, 2 + SERVER_GRACE);
 	fake_hangup(a.conn);
 	f->address = "192.0.2.1:5";
 	assert_int_equal(login(f, "c", why, sizeof(why)), 0);
-	assert_int_equal(fake_metric(f, "limit_address_connections"), 2);
+	assert_int_equal(fake_metric(f, "limit_address_connections"), 3);
 	fake_free(f);
 }
 
