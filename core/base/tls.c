@@ -42,6 +42,20 @@ static void ignore_sigpipe(void)
 		signal(SIGPIPE, SIG_IGN);
 }
 
+/* HTTP/1.1 for browsers, which would rather have HTTP/2; MQTT for who asks for it. Others get no
+ * answer and go on. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n,
+                           const unsigned char *in, unsigned int n, void *ud)
+{
+	static const unsigned char ours[] = "\x08http/1.1\x04mqtt";
+	unsigned char *chosen = NULL;
+	(void)ssl;
+	(void)ud;
+	int r = SSL_select_next_proto(&chosen, out_n, ours, sizeof(ours) - 1, in, n);
+	*out = chosen;
+	return r == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
 int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_path)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
@@ -61,6 +75,7 @@ int tls_new(struct tls **out, const char *cert_pem_path, const char *key_pem_pat
 	SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 	                                      SSL_OP_CIPHER_SERVER_PREFERENCE |
 	                                      SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_alpn_select_cb(tls->ctx, choose_protocol, NULL);
 	SSL_CTX_set_num_tickets(tls->ctx, 1);
 	SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_read_ahead(tls->ctx, 1); /* one system call a record instead of two */

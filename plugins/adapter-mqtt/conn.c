@@ -86,6 +86,15 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 	return 0;
 }
 
+int32_t conn_open_http(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
+{
+	int32_t r = conn_open(ud, handle, peer, conn_ud);
+
+	if (r >= 0)
+		((struct conn *)*conn_ud)->on_http = true;
+	return r;
+}
+
 void conn_free(struct conn *c)
 {
 	struct server *srv = c->srv;

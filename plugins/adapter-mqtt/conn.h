@@ -75,12 +75,14 @@ struct conn {
 	uint16_t alias_max;           /* of the client, and of what we use */
 	uint8_t state, version, hold;
 	bool rate_held;
+	bool on_http;         /* it came to the HTTP port */
 	bool stalled, detail; /* detail: the client wants reason strings */
 	char peer[46];
 };
 
 /* The callbacks of struct sb_listen; ud is the server. */
 int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud);
+int32_t conn_open_http(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud);
 int64_t conn_data(void *conn_ud, sb_conn handle, struct sb_bytes bytes);
 void conn_writable(void *conn_ud, sb_conn handle);
 void conn_closed(void *conn_ud, sb_conn handle, int32_t why);

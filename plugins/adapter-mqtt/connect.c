@@ -259,7 +259,7 @@ static void on_auth(void *ud, sb_token token, int32_t r, const struct sb_princip
 		return;
 	}
 	/* The configuration may have changed while the registry looked. */
-	if (who->kind == SB_PRINCIPAL_ANONYMOUS && !c->srv->config.anonymous) {
+	if (who->kind == SB_PRINCIPAL_ANONYMOUS && !server_lets_anonymous(c)) {
 		connack_refuse(c, REASON_NOT_AUTHORIZED, "anonymous clients are not let in");
 		return;
 	}

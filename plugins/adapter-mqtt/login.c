@@ -19,7 +19,7 @@ int login_check(struct conn *c, struct sb_credentials *who, bool *by_tls, sb_aut
 	int32_t n;
 
 	who->peer = sb_str_of(c->peer, strlen(c->peer));
-	who->anonymous_allowed = srv->config.anonymous;
+	who->anonymous_allowed = server_lets_anonymous(c);
 	who->until_ns = &c->until_ns;
 	if (SB_HAS(stream, peer_psk)) {
 		n = stream->peer_psk(srv->host, c->handle, identity, sizeof(identity));

@@ -67,24 +67,40 @@
 	"\"" name "\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":127}," \
 	"\"maxItems\":4,\"default\":" fallback ",\"description\":\"" text "\"}"
 
-const char options_schema[] =
-	"{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" LIST("listen", "[\"127.0.0.1:1883\"]", "address and port; repeat for more") "," LIST(
-		"listen_tls", "[]",
-		"the same with TLS") ",\"anonymous\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-				     "\"let clients without credentials in, as any device that has none\"},"
-				     "\"insecure\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-				     "\"let other machines in without TLS or anonymously\"}"
-				     ",\"client_certificates\":{\"type\":\"string\",\"enum\":[\"off\",\"optional\",\"required\"],\"default\":\"off\",\"description\":"
-				     "\"ask clients on listen-tls for certificates; see tls.client-ca and provisioning.certificates\"}"
-				     ",\"psk\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-				     "\"let devices in on listen-tls by their pre-shared key\"}"
-				     ",\"redirect\":{\"type\":\"string\",\"maxLength\":255,\"default\":\"\",\"description\":"
-				     "\"servers, host or host:port, 5.0 clients are told to use when this one stops\"}"
-				     ",\"redirect_always\":{\"type\":\"boolean\",\"default\":false,\"description\":"
-				     "\"refuse every connection and name the servers of redirect: this one has moved\"}" NUMBERS(
-					     NUMBER) "}}";
+#define FLAG(name, fallback, text) \
+	",\"" name "\":{\"type\":\"boolean\",\"default\":" fallback ",\"description\":\"" text "\"}"
 
-static int read_listen(const struct sb_config *from, const char *key, bool tls, struct config *out)
+#define MORE(name, text) "," LIST(name, "[]", text)
+
+#define LISTS                                                                             \
+	LIST("listen", "[\"127.0.0.1:1883\"]", "address and port; repeat for more")       \
+	MORE("listen_tls", "the same with TLS")                                           \
+	MORE("listen_websocket", "address and port for MQTT over WebSocket, at any path") \
+	MORE("listen_websocket_tls", "the same with TLS")
+
+#define FLAGS                                                                                      \
+	FLAG("websocket_http", "true", "speak MQTT over WebSocket on the HTTP port too, at /mqtt") \
+	FLAG("anonymous", "false",                                                                 \
+	     "let clients without credentials in, as any device that has none")                    \
+	FLAG("insecure", "false", "let other machines in without TLS or anonymously")              \
+	FLAG("psk", "false", "let devices in on listen-tls by their pre-shared key")               \
+	FLAG("redirect_always", "false",                                                           \
+	     "refuse every connection and name the servers of redirect: this one has moved")
+
+#define TEXTS                                                                                         \
+	",\"client_certificates\":{\"type\":\"string\",\"enum\":[\"off\",\"optional\",\"required\"]," \
+	"\"default\":\"off\",\"description\":\"ask clients on listen-tls and "                        \
+	"listen-websocket-tls for certificates; see tls.client-ca and "                               \
+	"provisioning.certificates\"}"                                                                \
+	",\"redirect\":{\"type\":\"string\",\"maxLength\":255,\"default\":\"\",\"description\":"      \
+	"\"servers, host or host:port, 5.0 clients are told to use when this one stops\"}"
+
+const char options_schema[] =
+	"{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" LISTS FLAGS TEXTS
+		NUMBERS(NUMBER) "}}";
+
+static int read_listen(const struct sb_config *from, const char *key, bool tls, bool websocket,
+                       struct config *out)
 {
 	char pointer[48];
 	uint32_t n = 0;
@@ -103,9 +119,27 @@ static int read_listen(const struct sb_config *from, const char *key, bool tls, 
 			return SB_E_RANGE;
 		memcpy(out->listen[out->n_listen].address, text.p, text.n);
 		out->listen[out->n_listen].address[text.n] = 0;
+		out->listen[out->n_listen].websocket = websocket;
 		out->listen[out->n_listen++].tls = tls;
 	}
 	return 0;
+}
+
+static int read_all_listen(const struct sb_config *from, struct config *out)
+{
+	int32_t http = 0;
+	int r = read_listen(from, "listen", false, false, out);
+
+	if (r == 0)
+		r = read_listen(from, "listen_tls", true, false, out);
+	if (r == 0)
+		r = read_listen(from, "listen_websocket", false, true, out);
+	if (r == 0)
+		r = read_listen(from, "listen_websocket_tls", true, true, out);
+	if (r == 0)
+		r = from->boolean(from, "/websocket_http", &http);
+	out->websocket_http = http;
+	return r;
 }
 
 static int read_tls_clients(const struct sb_config *from, uint32_t *out)
@@ -172,8 +206,7 @@ int options_read(const struct sb_config *from, struct config *out)
 		r = read_redirect(from, out);
 	if (r < 0)
 		return r;
-	r = read_listen(from, "listen", false, out);
-	return r < 0 ? r : read_listen(from, "listen_tls", true, out);
+	return read_all_listen(from, out);
 }
 
 static bool is_loopback(const char *address)
@@ -188,10 +221,11 @@ const char *options_exposed(const struct config *config)
 		if (is_loopback(config->listen[i].address))
 			continue;
 		if (!config->listen[i].tls)
-			return "listen is open to other machines without TLS: use listen-tls with "
-			       "tls.certificate and tls.key, or set insecure = yes";
+			return "listen or listen-websocket is open to other machines without TLS: "
+			       "use listen-tls or listen-websocket-tls with tls.certificate and "
+			       "tls.key, or set insecure = yes";
 		if (config->anonymous)
-			return "listen-tls lets any machine in, and anonymous = yes anybody on it: "
+			return "a listener lets any machine in, and anonymous = yes anybody on it: "
 			       "set anonymous = no, or insecure = yes";
 	}
 	return NULL;

@@ -135,36 +135,79 @@ static void on_tick(void *ud)
 	snapshot_turn(srv);
 }
 
-static int listen_all(struct server *srv)
+bool server_lets_anonymous(const struct conn *c)
+{
+	const struct server *srv = c->srv;
+
+	return srv->config.anonymous && (srv->config.insecure || !c->on_http || !srv->http_open);
+}
+
+static struct sb_listen listen_spec(struct server *srv)
 {
 	const struct config *config = &srv->config;
 
-	for (uint32_t i = 0; i < config->n_listen; i++) {
-		bool tls = config->listen[i].tls;
-		const char *address = config->listen[i].address;
-		struct sb_listen spec = { .size = sizeof(spec),
-			                  .max_conns = config->max_connections + SERVER_GRACE,
-			                  .max_in_bytes = config->max_packet_bytes + READ_AHEAD,
-			                  .max_out_bytes = config->max_out_bytes,
-			                  .address = sb_str_of(address, strlen(address)),
-			                  .name = tls ? SB_STR("mqtts") : SB_STR("mqtt"),
-			                  .tls = tls,
-			                  .tls_clients = tls ? config->tls_clients : 0,
-			                  .open = conn_open,
-			                  .data = conn_data,
-			                  .writable = conn_writable,
-			                  .close = conn_closed,
-			                  .ud = srv };
-		uint32_t port = 0;
-		int r = srv->stream->listen(srv->host, &spec, &port);
-		if (r < 0) {
-			server_log(srv, SB_LOG_ERROR, "cannot listen on %s: %s", address,
-			           sb_strerror(r));
-			return r;
-		}
-		server_log(srv, SB_LOG_INFO, "listening on %s, port %u", address, port);
+	return (struct sb_listen){ .size = sizeof(struct sb_listen),
+		                   .max_conns = config->max_connections + SERVER_GRACE,
+		                   .max_in_bytes = config->max_packet_bytes + READ_AHEAD,
+		                   .max_out_bytes = config->max_out_bytes,
+		                   .open = conn_open,
+		                   .data = conn_data,
+		                   .writable = conn_writable,
+		                   .close = conn_closed,
+		                   .ud = srv };
+}
+
+static int listen_on(struct server *srv, const char *address, bool tls, bool websocket)
+{
+	static const char *const names[2][2] = { { "mqtt", "mqtts" }, { "mqtt-ws", "mqtt-wss" } };
+	const char *name = names[websocket][tls];
+	struct sb_listen spec = listen_spec(srv);
+	uint32_t port = 0;
+
+	spec.address = sb_str_of(address, strlen(address));
+	spec.name = sb_str_of(name, strlen(name));
+	spec.tls = tls;
+	spec.tls_clients = tls ? srv->config.tls_clients : 0;
+	spec.websocket = websocket ? SB_STR("mqtt") : SB_STR("");
+	int r = srv->stream->listen(srv->host, &spec, &port);
+	if (r < 0) {
+		server_log(srv, SB_LOG_ERROR, "cannot listen on %s: %s", address, sb_strerror(r));
+		return r;
 	}
+	server_log(srv, SB_LOG_INFO, "listening on %s, port %u", address, port);
 	return 0;
+}
+
+static int listen_http(struct server *srv)
+{
+	struct sb_listen spec = listen_spec(srv);
+	uint32_t port = 0;
+
+	spec.address = SB_STR("http");
+	spec.name = spec.websocket = SB_STR("mqtt");
+	spec.open = conn_open_http;
+	int r = srv->stream->listen(srv->host, &spec, &port);
+	if (r == -EADDRINUSE) {
+		server_log(
+			srv, SB_LOG_WARN,
+			"another instance speaks MQTT on the HTTP port: set websocket-http = no");
+		return 0;
+	}
+	srv->http_open = r == SB_LISTEN_OPEN;
+	return r < 0 ? r : 0;
+}
+
+static int listen_all(struct server *srv)
+{
+	const struct config *config = &srv->config;
+	int r = 0;
+
+	for (uint32_t i = 0; i < config->n_listen && r >= 0; i++)
+		r = listen_on(srv, config->listen[i].address, config->listen[i].tls,
+		              config->listen[i].websocket);
+	if (r >= 0 && config->websocket_http)
+		r = listen_http(srv);
+	return r;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): a row of the table is two statements */

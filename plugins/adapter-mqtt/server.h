@@ -20,18 +20,19 @@
 #include "trie.h"
 #include "verdict.h"
 
-#define SERVER_MAX_LISTEN 8
+#define SERVER_MAX_LISTEN 16
 /* Connections beyond the limit that are kept until they have been told why they cannot stay. */
 #define SERVER_GRACE 256u
 
 struct config {
 	struct {
 		char address[128];
-		bool tls;
+		bool tls, websocket;
 	} listen[SERVER_MAX_LISTEN];
 	uint32_t n_listen;
 	uint32_t tls_clients; /* SB_TLS_* */
 	bool anonymous, insecure;
+	bool websocket_http;  /* speak on the HTTP port of the platform too */
 	bool redirect_always; /* not only while the server stops */
 	char redirect[256];   /* where clients are sent: server references of 5.0; empty: nowhere */
 	uint32_t max_packet_bytes, max_connect_bytes, max_connections, receive_maximum, max_unacked,
@@ -66,6 +67,7 @@ struct server {
 	char *acl_text;  /* scratch of acl_recheck() */
 	uint32_t acl_cap;
 	struct verdicts verdicts;
+	bool http_open; /* other machines reach the HTTP port */
 	bool draining, stopped, restored;
 	bool walk_waits; /* a session waits for the next tick to look for retained messages */
 	uint32_t walked; /* steps of looking for retained messages in this tick */
@@ -89,6 +91,9 @@ struct server {
 	struct rates rates;
 };
 
+/* May it come in without a credential? Whoever comes from other machines only if the configuration
+ * says so twice. */
+bool server_lets_anonymous(const struct conn *c);
 /* One line, formatted only if somebody listens. */
 __attribute__((format(printf, 3, 4))) void server_log(struct server *srv, int32_t level,
                                                       const char *fmt, ...);

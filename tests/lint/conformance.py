@@ -38,7 +38,7 @@ def functions():
     for path in [*(TESTS / "plugin" / "adapter-mqtt").glob("test_*.c"), *(TESTS / "unit" / "base").glob("test_*.c")]:
         found.setdefault(path.stem[5:], set()).update(
             re.findall(r"^static void (\w+)\(\s*void \*\*state", path.read_text(), re.M))
-    for path in (TESTS / "e2e").glob("mqtt*_test.py"):
+    for path in [*(TESTS / "e2e").glob("mqtt*_test.py"), TESTS / "e2e" / "websocket_test.py"]:
         found["e2e"].update(re.findall(r"^def test_(\w+)", path.read_text(), re.M))
     return found
 
