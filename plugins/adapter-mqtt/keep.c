@@ -379,10 +379,11 @@ static void give_again(struct server *srv, struct persist_item *item)
 
 void keep_again(struct server *srv, struct persist_item *item)
 {
+	struct persist_session *ps = (void *)((char *)item -
+	                                      offsetof(struct persist_session, item));
+
 	if (item->is_session)
-		give_session(((struct persist_session *)((char *)item -
-		                                         offsetof(struct persist_session, item)))
-		                     ->session);
+		give_session(ps->session);
 	else
 		give_again(srv, item);
 }
