@@ -52,7 +52,7 @@ static void give_quarantine(struct buffer *out, const struct device *dev)
 	}
 }
 
-static void give(struct buffer *out, const struct device *dev)
+void notes_give(struct buffer *out, const struct device *dev)
 {
 	buffer_give_u8(out, VERSION);
 	buffer_give_varint(out, FATE_COUNT);
@@ -100,7 +100,7 @@ static void take_quarantine(struct cursor *c, struct device_quarantine *q)
 		memcpy(q->head, head.p, head.n);
 }
 
-static int take(struct sb_bytes doc, struct device *dev)
+int notes_take(struct sb_bytes doc, struct device *dev)
 {
 	struct cursor c = cursor_of(doc.p, doc.n);
 	uint8_t version = cursor_take_u8(&c);
@@ -135,7 +135,7 @@ static void add(struct round *round, struct device *dev)
 	dev->noted = false;
 	round->devices[round->n] = dev;
 	round->begin[round->n++] = round->bytes.n;
-	give(&round->bytes, dev);
+	notes_give(&round->bytes, dev);
 }
 
 /* What a device says meanwhile makes it noted again. */
@@ -211,7 +211,7 @@ static int load(void *ud, struct sb_str key, struct sb_bytes doc, uint64_t rev)
 	if (r < 0)
 		return 0; /* notes of nobody */
 	registry_lock(reg);
-	r = take(doc, dev);
+	r = notes_take(doc, dev);
 	registry_unlock(reg);
 	if (r < 0)
 		log_warn(r, "notes about refused messages of %s are not all readable",

@@ -3,8 +3,15 @@
 #pragma once
 #include <stdint.h>
 
+#include <signalbox/types.h>
+
+struct buffer;
+struct device;
 struct registry;
 
 /* Of those that have news, so many devices at most; 0: all. Writer thread, blocks. */
 int notes_save(struct registry *reg, uint32_t most);
 int notes_load(struct registry *reg); /* main, at start, after the devices */
+/* One document. L. SB_E_CORRUPT: dev has what could be read. */
+void notes_give(struct buffer *out, const struct device *dev);
+int notes_take(struct sb_bytes doc, struct device *dev);

@@ -185,7 +185,10 @@ static void call_drop(struct job *job)
 	const struct blocks *b = job->blocks;
 	struct frame f;
 	frame_enter(&f, b->instance, "store.drop");
-	job->r = b->store->drop(b->self, job->order, job->dropped, job->ud);
+	if (SB_HAS(b->store, drop))
+		job->r = b->store->drop(b->self, job->order, job->dropped, job->ud);
+	else
+		job->r = b->store->drop_before(b->self, job->order->class_, job->order->before_ns);
 	frame_leave(&f);
 }
 
@@ -193,7 +196,8 @@ int blocks_drop(const struct blocks *b, const struct sb_drop *order, sb_dropped_
 {
 	if (!b->store)
 		return SB_E_NOT_FOUND;
-	if (!SB_HAS(b->store, drop))
+	bool all = order->class_.n && order->bytes == UINT64_MAX && !order->most;
+	if (!SB_HAS(b->store, drop) && !(all && SB_HAS(b->store, drop_before)))
 		return -EOPNOTSUPP;
 	struct job *job = job_new(b, call_drop);
 	if (!job)

@@ -17,6 +17,6 @@ int blocks_scan(const struct blocks *b, const struct sb_scan *scan, sb_chunk_fn 
 int blocks_stats(const struct blocks *b, struct sb_store_stats *out);
 /* On the store's own thread; both wait for it. -ESHUTDOWN: the store ended. */
 int blocks_write(const struct blocks *b, const struct sb_block *block);
-/* How many were dropped, and fn hears of each, before this returns. -EOPNOTSUPP: this store is too
- * old to drop some only. */
+/* How many were dropped, and fn hears of each, before this returns. A store of 1.0 drops all of one
+ * class and tells of none, else -EOPNOTSUPP. */
 int blocks_drop(const struct blocks *b, const struct sb_drop *order, sb_dropped_fn fn, void *ud);

@@ -183,12 +183,19 @@ static void dropped(void *ud, const struct sb_dropped *d)
 		          (int)d->name.n, d->name.p, from, to, (unsigned long long)d->bytes);
 }
 
-static int drop_blocks(struct keeper *k, struct dropping *drop, const struct sb_drop *order)
+/* A fault is told once. */
+static int drop_blocks(struct keeper *k, struct dropping *drop, struct sb_drop order)
 {
-	int r = blocks_drop(k->blocks, order, dropped, drop);
+	const char *class_ = k->config->retention_class;
+	int r = blocks_drop(k->blocks, &order, dropped, drop);
 
-	if (r < 0 && r != -ESHUTDOWN)
-		return log_error(r, "cannot drop old blocks");
+	if (r == -EOPNOTSUPP && class_) {
+		order.class_ = sb_str_of(class_, strlen(class_));
+		r = blocks_drop(k->blocks, &order, dropped, drop);
+	}
+	if (r < 0 && r != -ESHUTDOWN && r != k->fault)
+		log_error(r, "cannot drop old blocks");
+	k->fault = r < 0 ? r : 0;
 	return r;
 }
 
@@ -202,9 +209,9 @@ static void see_to_age(struct keeper *k)
 		return;
 	k->age_at_ns = now + MIN(MAX(age, NS_PER_S), AGE_EVERY_NS);
 	if (drop_blocks(k, &drop,
-	                &(struct sb_drop){ .size = sizeof(struct sb_drop),
-	                                   .before_ns = clock_utc() - age,
-	                                   .bytes = UINT64_MAX }) <= 0)
+	                (struct sb_drop){ .size = sizeof(struct sb_drop),
+	                                  .before_ns = clock_utc() - age,
+	                                  .bytes = UINT64_MAX }) <= 0)
 		return;
 	k->aged_blocks += drop.blocks;
 	k->aged_bytes += drop.bytes;
@@ -245,12 +252,12 @@ static void see_to_low_water(struct keeper *k)
 	k->free_before = k->free;
 	k->low_at_ns = now + LOW_AGAIN_NS;
 	int r = drop_blocks(k, &drop,
-	                    &(struct sb_drop){ .size = sizeof(struct sb_drop),
-	                                       .most = LOW_BLOCKS,
-	                                       .before_ns = clock_utc() -
-	                                                    __atomic_load_n(&k->config->keep_ns,
-	                                                                    __ATOMIC_RELAXED),
-	                                       .bytes = enough - k->free });
+	                    (struct sb_drop){ .size = sizeof(struct sb_drop),
+	                                      .most = LOW_BLOCKS,
+	                                      .before_ns = clock_utc() -
+	                                                   __atomic_load_n(&k->config->keep_ns,
+	                                                                   __ATOMIC_RELAXED),
+	                                      .bytes = enough - k->free });
 	if (r == 0)
 		say_kept(k);
 	k->low_blocks += drop.blocks;

@@ -28,6 +28,7 @@ struct keeper {
 	_Atomic bool holds; /* the reserve is given back */
 	/* the thread's */
 	bool is_low, said_kept, said_unable;
+	int fault;                                 /* of the last dropping, 0 */
 	int64_t age_at_ns, low_at_ns, flush_at_ns; /* monotonic: not before */
 	uint64_t free_before;                      /* when something was dropped last */
 	_Atomic uint64_t free, total, low_blocks, low_bytes, aged_blocks, aged_bytes;

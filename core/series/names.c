@@ -24,7 +24,8 @@ void names_fini(struct names *t)
 		free(table);
 		table = older;
 	}
-	*t = (struct names){ 0 };
+	t->table = NULL;
+	t->found = t->first = NULL;
 }
 
 /* The series behind the one found last, in order of making; the first behind the last. */

@@ -22,8 +22,10 @@ struct fake_store {
 	size_t n, cap;
 	uint64_t blocks, seq_max;
 	int64_t t_min, t_max;
-	int fail_after;        /* >= 0: so many blocks work, then none */
-	uint32_t scanned;      /* chunks given to scans */
+	int fail_after;   /* >= 0: so many blocks work, then none */
+	uint32_t scanned; /* chunks given to scans */
+	bool is_1_0;      /* its table ends before drop() */
+	int64_t dropped_before;
 	uint32_t droppable;    /* blocks that may go, 1 MiB each */
 	struct sb_drop order;  /* the last one */
 	void (*writing)(void); /* called once, while a block is written */
@@ -167,6 +169,19 @@ static inline int32_t fake_drop(void *self, const struct sb_drop *order, sb_drop
 	return n;
 }
 
+static inline int32_t fake_drop_before(void *self, struct sb_str class_, int64_t ts_ns)
+{
+	(void)self;
+	fake_store.dropped_before = class_.n ? ts_ns : 0;
+	return 0;
+}
+
+static const struct sb_store fake_store_1_0 = { .size = offsetof(struct sb_store, drop),
+	                                        .write_block = fake_write_block,
+	                                        .scan = fake_scan,
+	                                        .stats = fake_stats,
+	                                        .drop_before = fake_drop_before };
+
 static const struct sb_store fake_store_table = { .size = sizeof(struct sb_store),
 	                                          .write_block = fake_write_block,
 	                                          .scan = fake_scan,
@@ -183,7 +198,7 @@ const void *instance_ext(const struct instance *in, const char *id)
 {
 	(void)in;
 	(void)id;
-	return &fake_store_table;
+	return fake_store.is_1_0 ? &fake_store_1_0 : &fake_store_table;
 }
 
 void *instance_self(const struct instance *in)

@@ -159,6 +159,23 @@ static void what_is_older_goes_however_much_room_there_is(void **state)
 	assert_int_equal(s.aged_blocks, 3); /* not at once again */
 }
 
+static void a_store_of_1_0_drops_by_age_only(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	fake_store.is_1_0 = true;
+	assert_int_equal(blocks_attach(&blocks, NULL), 0);
+	config.retention_class = "raw";
+	config.retention_ns = 86400 * NS_PER_S;
+	keeper.age_at_ns = 0;
+	(void)turn(500 * MIB, &s);
+	assert_int_equal(fake_store.dropped_before, NOW - 86400 * NS_PER_S);
+	fake_store.dropped_before = 0;
+	assert_int_equal(turn(50 * MIB, &s), SERIES_SPACE_LOW);
+	assert_int_equal(fake_store.dropped_before, 0);
+}
+
 /* ---- the reserve */
 
 static void the_reserve_is_really_there(void **state)
@@ -248,6 +265,7 @@ int main(void)
 		TEST(it_says_when_all_that_is_left_is_to_be_kept),
 		TEST(a_disk_nobody_knows_is_left_alone),
 		TEST(what_is_older_goes_however_much_room_there_is),
+		TEST(a_store_of_1_0_drops_by_age_only),
 		TEST(the_reserve_is_really_there),
 		TEST(a_full_disk_gets_it_back_and_the_journal_none_of_it),
 		TEST(whoever_finds_the_disk_full_gets_it_once),
