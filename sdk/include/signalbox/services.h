@@ -93,7 +93,7 @@ enum {                       /* why a connection ended */
 
 enum { SB_LISTEN_OPEN = 1 }; /* an answer of listen() */
 
-enum { /* with TLS */
+enum {                           /* with TLS */
        SB_TLS_CERT_OPTIONAL = 1, /* a certificate is asked for */
        SB_TLS_CERT_REQUIRED = 2, /* nobody comes in without one; whose it is is another matter */
        SB_TLS_PSK = 4            /* pre-shared keys of the devices */
@@ -255,12 +255,13 @@ struct sb_principal { /* frozen */
 	uint64_t id; /* the same principal has the same id, after a restart too; never 0 */
 };
 
-enum { /* what somebody may do with a topic */
+enum {                   /* what somebody may do with a topic */
        SB_MAY_PUBLISH,   /* publish to this topic */
        SB_MAY_SUBSCRIBE, /* subscribe to this topic filter */
        SB_MAY_READ       /* be sent a message of this topic */
 };
-#define SB_MAY_PART 1 /* SB_MAY_SUBSCRIBE: part of what the filter matches; ask for each message */
+/* Of SB_MAY_SUBSCRIBE: part of what the filter matches; ask for each message. */
+#define SB_MAY_PART 1
 
 /* The answer to authenticate(): 0, -EACCES, or another fault. [inst] */
 typedef void (*sb_auth_fn)(void *ud, sb_token, int32_t r, const struct sb_principal *);
