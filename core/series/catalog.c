@@ -46,11 +46,10 @@ struct catalog {
 	struct buffer record;
 };
 
-struct entry { /* a series and the bytes of its texts */
+struct entry { /* a series and the bytes of its texts: name, then room for a unit */
 	struct series s;
 	bool is_listed; /* it has a place: a value of it was stored */
-	char unit[SERIES_UNIT_MAX];
-	char name[];
+	char text[];
 };
 
 int catalog_new(struct catalog **out, catalog_define_fn define, void *ud)
@@ -187,22 +186,22 @@ static int define(struct catalog *cat, const struct definition *d)
 static void unit_set(struct series *s, struct sb_str unit)
 {
 	struct entry *e = container_of(s, struct entry, s);
-	memcpy(e->unit, unit.p, unit.n);
+	memcpy(e->text + s->name.n, unit.p, unit.n);
 	__atomic_store_n(&s->unit.n, unit.n, __ATOMIC_RELEASE);
 }
 
 /* What can fail comes first; then it can be found. */
 static int series_make(struct series_set *set, const struct definition *d, struct series **out)
 {
-	struct entry *e = calloc(1, sizeof(*e) + d->name.n);
+	struct entry *e = calloc(1, sizeof(*e) + d->name.n + SERIES_UNIT_MAX);
 	if (!e)
 		return -ENOMEM;
 	struct series *s = &e->s;
 	s->no = d->no;
 	s->device_no = d->device_no;
-	memcpy(e->name, d->name.p, d->name.n);
-	s->name = sb_str_of(e->name, d->name.n);
-	s->unit = sb_str_of(e->unit, 0);
+	memcpy(e->text, d->name.p, d->name.n);
+	s->name = sb_str_of(e->text, d->name.n);
+	s->unit = sb_str_of(e->text + d->name.n, 0);
 	if (d->unit.n)
 		unit_set(s, d->unit);
 	int r = names_room(&set->names);

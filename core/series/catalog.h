@@ -24,12 +24,13 @@ struct series_place {            /* where values of one type lie */
 	uint8_t column;
 };
 
-struct series {
+struct series {      /* what every point needs stands close together; its name follows */
 	uint32_t no; /* > 0 */
 	uint32_t device_no;
-	struct sb_str name, unit; /* a unit may come later, once: read it with series_unit() */
+	struct series *_Atomic next_of_device; /* in order of making */
+	struct sb_str name;
 	struct series_place places[SERIES_TYPES]; /* by type; set once */
-	struct series *_Atomic next_of_device;    /* in order of making */
+	struct sb_str unit; /* may come later, once: read it with series_unit() */
 };
 
 typedef int (*catalog_define_fn)(void *ud, struct sb_bytes record); /* RECORD_SERIES */
