@@ -53,7 +53,7 @@ const struct option_spec settings_table[] = {
 	  86400000000000, "age at which values go to blocks" },
 	{ "series", "class", OPTION_TEXT, AT(series_class), "raw", NULL, 0, 0,
 	  "retention class of new blocks" },
-	{ "storage", "retention", OPTION_TIME, AT(storage_retention), "90d", NULL, 0, CENTURY_NS,
+	{ "storage", "retention", OPTION_TIME, AT(storage_retention), "0", NULL, 0, CENTURY_NS,
 	  "values in blocks that are all older are dropped; 0: never" },
 	{ "storage", "keep", OPTION_TIME, AT(storage_keep), "7d", NULL, 0, CENTURY_NS,
 	  "what is younger is not dropped at low water either" },
