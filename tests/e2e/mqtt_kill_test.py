@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 
-from harness import Platform, run
+from harness import Platform, eventually, run
 
 KILLS = int(os.environ.get("MQTT_KILLS", "3"))
 PUBLISHERS, WINDOW = 2, 12
@@ -267,7 +267,8 @@ def check(subscriber, topic, count):
 
 def test_nothing_is_lost_twice_or_out_of_order_when_the_server_is_killed():
     world, wills = World(), []
-    platform = Platform("log.level=info", "mqtt.max-reconnects-per-minute=0")
+    platform = Platform("log.level=info", "mqtt.max-reconnects-per-minute=0", "mqtt.max-queued-bytes=67108864",
+                        "mqtt.max-queued-messages=16384")
     with platform:
         world.address = platform.mqtt
         subscribers = [Subscriber(world, "stays-2", 2, lazy=5), Subscriber(world, "stays-1", 1),
@@ -301,7 +302,9 @@ def test_nothing_is_lost_twice_or_out_of_order_when_the_server_is_killed():
         except AssertionError as e:
             if "all received" not in str(e):
                 raise
-        wait_for("wills", lambda: all(set(s.wills) >= set(wills) for s in subscribers), clients, 10)
+        eventually(lambda: all(set(s.wills) >= set(wills) for s in subscribers), 10)
+        for subscriber in subscribers:
+            assert set(subscriber.wills) >= set(wills), f"{subscriber.name}: wills {set(wills) - set(subscriber.wills)}"
         time.sleep(0.3)  # whatever comes too often
         world.over = True
         for c in clients:
