@@ -1,11 +1,13 @@
 /* A whole MQTT server against bytes from outside. The first byte says how the session begins; then
  * each chunk is a length byte and bytes for one of three connections, and between the chunks time
- * passes, storage answers, and peers read, or do not. */
+ * passes, storage answers, and peers read, or do not; where sessions are kept, the server is killed
+ * and comes back. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake.h"
+#include "fake_journal.h"
 
 enum { PEERS = 3 };
 
@@ -61,6 +63,15 @@ static void happen(struct fake *f, struct fake_conn *peers[PEERS], uint8_t what)
 		if (f->puts)
 			fake_put_done(f, what & 64 ? -5 : 0);
 		break;
+	case 11:
+		if (!f->keeps)
+			break;
+		fake_journal_kill(f);
+		for (unsigned i = 0; i < PEERS; i++) {
+			peers[i] = fake_connect(f);
+			begin(peers[i], what >> 4);
+		}
+		break;
 	case 10:
 		sb_plugin_entry_1.descriptor(0)->ops->drain(f->srv, 0);
 		break;
@@ -83,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	struct fake *f = fake_new();
 	fake_set(f, "anonymous", 1);
+	f->keeps = data[0] & 64;
 	fake_set(f, "max_queued_bytes", 4096);
 	fake_set(f, "max_retained", 8);
 	f->out_limit = 2000;

@@ -1,6 +1,7 @@
 /* The parser of every packet a client sends, behind a fixed header that is always right: a first
- * byte (version, connected or not), then packets: first byte, length, body. A second client
- * subscribes to everything. Whatever the server answers must itself be well formed. */
+ * byte (version, connected or not, sessions kept or not), then packets: first byte, length, body. A
+ * second client subscribes to everything. Whatever the server answers must itself be well formed.
+ */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -105,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	bool watches = true;
 	struct fake *f = fake_new();
 	fake_set(f, "anonymous", 1);
+	f->keeps = data[0] & 4;
 	fake_set(f, "max_retained", 8);
 	fake_set(f, "max_subscriptions", 8);
 	fake_start(f);
