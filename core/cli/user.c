@@ -7,6 +7,18 @@
 #include "cli/prompt.h"
 #include "cli/show.h"
 
+/* A list of topic filters in one cell; without one the role decides. */
+static void show_filters(struct show *t, const json_t *list)
+{
+	char text[1200] = "none";
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && n < sizeof(text); i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i ? " " : "",
+		                      json_string_value(json_array_get(list, i)));
+	show_cell(t, list ? text : "by role");
+}
+
 static int user_list(struct cli *cli)
 {
 	json_t *answer = NULL;
@@ -17,7 +29,7 @@ static int user_list(struct cli *cli)
 	if (r == CLI_OK && cli->json) {
 		show_lines(users);
 	} else if (r == CLI_OK) {
-		show_begin(&t, "NAME ROLE DISABLED MUST-CHANGE CREATED");
+		show_begin(&t, "NAME ROLE DISABLED MUST-CHANGE PUBLISH SUBSCRIBE CREATED");
 		for (size_t i = 0; i < json_array_size(users); i++) {
 			const json_t *u = json_array_get(users, i);
 
@@ -25,6 +37,8 @@ static int user_list(struct cli *cli)
 			show_value(&t, json_object_get(u, "role"));
 			show_value(&t, json_object_get(u, "disabled"));
 			show_value(&t, json_object_get(u, "must_change"));
+			show_filters(&t, json_object_get(u, "publish"));
+			show_filters(&t, json_object_get(u, "subscribe"));
 			show_time(&t, json_object_get(u, "created"));
 		}
 		show_end(&t);

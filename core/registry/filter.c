@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 
+#define FILTER_MAX 1024
+
 struct levels { /* what is left of a filter */
 	struct sb_str rest;
 	bool more;
@@ -47,7 +49,7 @@ bool filter_is_ok(struct sb_str filter)
 {
 	struct levels l = levels_of(filter);
 
-	if (!filter.n || memchr(filter.p, '\0', filter.n) || !text_is_utf8(filter))
+	if (!text_is_name(filter, FILTER_MAX))
 		return false;
 	while (l.more) {
 		struct sb_str level = next(&l);

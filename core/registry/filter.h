@@ -6,7 +6,8 @@
 
 #include <signalbox/types.h>
 
-/* Not empty, UTF-8 without NUL, wildcards alone in their level, # the last one. */
+/* 1 to 1,024 bytes of UTF-8 without control characters, wildcards alone in their level, # the last
+ * one. */
 bool filter_is_ok(struct sb_str filter);
 /* Does it match everything that `of` matches? */
 bool filter_covers(struct sb_str filter, struct sb_str of);

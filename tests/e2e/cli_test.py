@@ -135,6 +135,11 @@ def test_people_are_managed_and_log_in():
         assert [u["disabled"] for u in lines(cli(p, "user", "list", "--json")) if u["name"] == "ada"] == [True]
         cli(p, "user", "remove", "ada")
         cli(p, "user", "remove", "ada", code=3)
+        cli(p, "user", "create", "red", "--integration", "--publish", "red/#", "--publish", "a/+", "--subscribe", "")
+        assert "red/# a/+  none" in cli(p, "user", "list")
+        cli(p, "user", "update", "red", "--topics-by-role")
+        assert "publish" not in lines(cli(p, "user", "list", "--json"))[-1]
+        cli(p, "user", "update", "red", "--publish", "a/#/b", code=2)
 
 
 def test_every_command_explains_itself():

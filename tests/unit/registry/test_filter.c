@@ -15,8 +15,8 @@ static void wildcards_stand_alone_and_the_many_level_one_last(void **state)
 	                                                   "$SYS/#", "//", "+/+/#", NULL };
 	     *f; f++)
 		assert_true(filter_is_ok(str(*f)));
-	for (const char *const *f =
-	             (const char *const[]){ "", "a+", "a/#/b", "#a", "a/b#", "\xff", NULL };
+	for (const char *const *f = (const char *const[]){ "", "a+", "a/#/b", "#a", "a/b#", "\xff",
+	                                                   "a\033b", NULL };
 	     *f; f++)
 		assert_false(filter_is_ok(str(*f)));
 	assert_false(filter_is_ok(sb_str_of("a\0b", 3)));
