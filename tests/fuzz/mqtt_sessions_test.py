@@ -65,6 +65,13 @@ def test_nearly_right_sessions_do_no_harm_while_a_good_client_is_served():
         # It was more than knocking at the door.
         assert met["connects"] > PACKETS // 200 and met["publish_received"] > PACKETS // 10, met
         assert met["publish_sent"] > PACKETS // 20, met
+        # What they left behind is read again after a crash.
+        p.kill()
+        p.start()
+        with socket.create_connection(p.mqtt, timeout=20) as s:
+            s.sendall(b"\x10\x0d\0\4MQTT\4\2\0\0\0\1z")
+            assert s.recv(4) == b"\x20\2\0\0"
+        assert "Sanitizer" not in p.log() and "runtime error" not in p.log(), p.log()[-6000:]
 
 
 if __name__ == "__main__":
