@@ -164,7 +164,8 @@ static void give_filter(struct record_out *out, const struct sub *sub)
 static void give_sub(struct record_out *out, const struct sub *sub)
 {
 	give_filter(out, sub);
-	record_u8(out, (uint8_t)(sub->qos | sub->no_local << 2 | sub->as_published << 3));
+	record_u8(out, (uint8_t)(sub->qos | sub->no_local << 2 | sub->as_published << 3 |
+	                         sub->retained_due << 4));
 	record_number(out, sub->identifier);
 }
 

@@ -93,6 +93,9 @@ static void add_subs(struct session *s, const struct recover_session *from)
 		sub->no_local = rs->options & 4;
 		sub->as_published = rs->options & 8;
 		sub->identifier = rs->identifier;
+		/* Begun or not: what was given of them may be given again. */
+		if (rs->options & 16)
+			retained_due(sub);
 	}
 }
 

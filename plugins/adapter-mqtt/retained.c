@@ -6,6 +6,7 @@
 
 #include "acl.h"
 #include "conn.h"
+#include "keep.h"
 #include "message.h"
 #include "reason.h"
 #include "server.h"
@@ -406,6 +407,7 @@ static void done(struct session *s, struct sub *sub)
 	sub->retained_due = false;
 	s->n_retained_due--;
 	s->retained_sub = NULL;
+	keep_subscribed(s, sub);
 }
 
 static struct sub *current(struct session *s)

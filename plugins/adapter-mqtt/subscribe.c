@@ -95,10 +95,10 @@ static uint8_t subscribe(struct conn *c, const struct request *rq, uint32_t iden
 	sub->as_published = rq->as_published;
 	sub->identifier = identifier;
 	sub->part = part;
-	keep_subscribed(s, sub);
 	bool fresh = r == 1;
 	if (!sub->shared && (rq->retain_handling == 0 || (rq->retain_handling == 1 && fresh)))
 		retained_due(sub);
+	keep_subscribed(s, sub);
 	return rq->qos;
 }
 

@@ -138,6 +138,28 @@ static void what_lies_far_behind_is_written_anew_and_the_rest_given_back(void **
 	peer_expect_nothing(&b);
 }
 
+static void retained_messages_that_were_due_are_given_after_the_kill(void **state)
+{
+	struct fake *f = *state;
+	struct peer from = peer_plain(f, "from", 5), a = kept_up(f, "a", false);
+	peer_publish(&from, "r", "kept", QOS1 | RETAIN, 1, NULL, 0);
+	peer_expect_ack(&from, PACKET_PUBACK, 1);
+	peer_subscribe(&a, "r", 1, 0);
+	fake_complete(f, 1, 0);
+	peer_expect(&a, PACKET_SUBACK);
+	peer_expect_publish(&a, "r", "kept");
+	fake_journal_kill(f);
+	a = kept_up(f, "a", true);
+	struct peer_message m = peer_expect_publish(&a, "r", "kept");
+	assert_true(m.retain);
+	peer_ack(&a, PACKET_PUBACK, m.id);
+	fake_seconds(f, 1);
+	fake_journal_settle(f);
+	fake_journal_kill(f);
+	a = kept_up(f, "a", true);
+	peer_expect_nothing(&a);
+}
+
 static void when_everything_is_over_nothing_is_held(void **state)
 {
 	struct fake *f = *state;
@@ -246,6 +268,7 @@ int main(void)
 		KEPT_TEST(a_body_is_written_once_for_all_who_wait_for_it),
 		KEPT_TEST(a_message_longer_than_a_record_is_kept_whole),
 		KEPT_TEST(what_lies_far_behind_is_written_anew_and_the_rest_given_back),
+		KEPT_TEST(retained_messages_that_were_due_are_given_after_the_kill),
 		KEPT_TEST(when_everything_is_over_nothing_is_held),
 		KEPT_TEST(a_full_ring_stops_those_it_would_have_to_promise_something),
 		KEPT_TEST(what_did_not_get_to_the_disk_is_not_acknowledged_and_written_anew),
