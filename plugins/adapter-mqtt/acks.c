@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "conn.h"
+#include "keep.h"
 #include "puback.h"
 #include "reason.h"
 #include "server.h"
@@ -32,7 +33,7 @@ int pending_room(struct pending *p)
 
 sb_token pending_push(struct pending *p, struct conn *c, uint32_t ref, uint8_t qos, bool windowed)
 {
-	p->ring[p->tail & (p->cap - 1)] = (struct pending_entry){ c, ref, qos, windowed };
+	p->ring[p->tail & (p->cap - 1)] = (struct pending_entry){ c, ref, qos, windowed, false };
 	return p->tail++;
 }
 
@@ -43,7 +44,7 @@ void pending_undo(struct pending *p)
 
 void pending_mute(struct pending *p)
 {
-	p->ring[(p->tail - 1) & (p->cap - 1)].qos = 0;
+	p->ring[(p->tail - 1) & (p->cap - 1)].muted = true;
 }
 
 void pending_fini(struct pending *p)
@@ -62,8 +63,10 @@ static void fail(struct conn *c, const struct pending_entry *e)
 	metrics_count(srv->m.publish_failed, 1);
 	if (e->windowed && c->acks)
 		id = c->acks->ring[e->ref & (c->acks->cap - 1)].id;
-	if (e->qos == 2 && s)
+	if (e->qos == 2 && s) {
 		id_set_remove(&s->received, id);
+		keep_answered(s, id);
+	}
 	if (c->state == CONN_UP) {
 		conn_fail(c, REASON_UNSPECIFIED, "the message could not be stored");
 		conn_leave(c, true, SB_DOWN_KICKED, "storage failed");
@@ -89,7 +92,7 @@ static void complete(struct conn *c, const struct pending_entry *e, int32_t stat
 			acks_done(c, e->ref, REASON_SUCCESS);
 	} else {
 		c->n_direct--;
-		if (status >= 0 && c->state == CONN_UP && e->qos)
+		if (status >= 0 && c->state == CONN_UP && !e->muted)
 			puback_finish(c, (uint16_t)e->ref, e->qos, REASON_SUCCESS, NULL);
 		if (!c->n_direct && c->acks)
 			acks_flush(c);
@@ -203,8 +206,10 @@ void acks_fail(struct conn *c, uint32_t ref)
 	const struct ack *ack = c->acks ? &c->acks->ring[ref & (c->acks->cap - 1)] : NULL;
 
 	metrics_count(c->srv->m.publish_failed, 1);
-	if (ack && ack->qos == 2 && c->session)
+	if (ack && ack->qos == 2 && c->session) {
 		id_set_remove(&c->session->received, ack->id);
+		keep_answered(c->session, ack->id);
+	}
 }
 
 void acks_flush(struct conn *c)

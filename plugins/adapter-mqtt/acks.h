@@ -15,6 +15,7 @@ struct pending_entry {
 	uint32_t ref;      /* packet identifier, or place in the window; the record's last step */
 	uint8_t qos;       /* 0: nothing to acknowledge; conn NULL: part of a step, see persist.h */
 	bool windowed;
+	bool muted; /* acknowledged when what follows it is done */
 };
 
 struct pending { /* submits in flight, oldest first */

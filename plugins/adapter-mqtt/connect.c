@@ -410,6 +410,10 @@ void connect_proceed(struct conn *c)
 	bool present;
 
 	req->waiting = false;
+	if (!persist_ready(srv) && (req->expiry_s || req->will)) {
+		connack_refuse(c, REASON_BUSY, "storage is behind, try later");
+		return;
+	}
 	if (s && !s->ended && s->who.id != req->who.id) {
 		connack_refuse(c, REASON_BAD_CLIENT_ID,
 		               "the client identifier belongs to somebody else");

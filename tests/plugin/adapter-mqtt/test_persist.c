@@ -77,6 +77,27 @@ static void telemetry_waits_for_both_its_rows_and_its_subscribers(void **state)
 	peer_expect_publish(&a, "devices/d1/telemetry", "1");
 }
 
+static void telemetry_that_failed_is_not_a_duplicate_when_it_comes_again(void **state)
+{
+	struct fake *f = *state;
+	struct peer from = kept_up(f, "from", false);
+	for (int i = 0; i < 2; i++) { /* known to be on disk, or to be lost, before it came again */
+		peer_publish(&from, "devices/d1/telemetry", "1", i ? QOS2 | DUP : QOS2, 5, NULL, 0);
+		uint32_t n = f->n_submits;
+		assert_int_equal(n - f->completed, 2);
+		fake_complete(f, 1, i ? 0 : SB_E_DEGRADED);
+		fake_complete(f, 1, 0);
+		if (i)
+			break;
+		peer_expect_closed(&from, REASON_UNSPECIFIED);
+		fake_seconds(f, 1);
+		fake_journal_settle(f);
+		fake_journal_kill(f);
+		from = kept_up(f, "from", true);
+	}
+	peer_expect_ack(&from, PACKET_PUBREC, 5);
+}
+
 static void a_live_subscriber_need_not_wait_and_is_sent_again_what_it_did_not_answer(void **state)
 {
 	struct fake *f = *state;
@@ -233,6 +254,7 @@ int main(void)
 		KEPT_TEST(what_was_not_acknowledged_to_its_publisher_may_be_lost),
 		KEPT_TEST(who_needs_nothing_kept_costs_no_record),
 		KEPT_TEST(telemetry_waits_for_both_its_rows_and_its_subscribers),
+		KEPT_TEST(telemetry_that_failed_is_not_a_duplicate_when_it_comes_again),
 		KEPT_TEST(a_live_subscriber_need_not_wait_and_is_sent_again_what_it_did_not_answer),
 		KEPT_TEST(qos2_to_a_client_is_delivered_once_whatever_happens),
 		KEPT_TEST(qos2_from_a_client_is_taken_once_whatever_happens),
