@@ -138,6 +138,9 @@ static int take_entry(struct recover *re, struct recover_session *s, struct curs
 		body = recover_table_make(&re->bodies, e.body, sizeof(*body));
 		r = body ? 0 : -ENOMEM;
 	}
+	/* After a restart the positions behind the last one that waits were given again. */
+	while (s->n > s->first && s->entries[s->n - 1].done && s->entries[s->n - 1].at >= e.at)
+		s->n--;
 	/* Behind the others, unless it is told twice. */
 	if (r < 0 || (s->n > s->first && s->entries[s->n - 1].at >= e.at)) {
 		free(e.ids);

@@ -160,6 +160,29 @@ static void retained_messages_that_were_due_are_given_after_the_kill(void **stat
 	peer_expect_nothing(&a);
 }
 
+static void positions_given_again_after_a_restart_are_new_messages(void **state)
+{
+	struct fake *f = *state;
+	struct peer a = kept_up(f, "a", false), from = peer_plain(f, "from", 5);
+	kept_subscribe(&a, "t", 2);
+	peer_publish(&from, "t", "first", QOS2, 1, NULL, 0);
+	peer_publish(&from, "t", "second", QOS1, 2, NULL, 0);
+	fake_journal_settle(f);
+	peer_ack(&a, PACKET_PUBREC, peer_expect_publish(&a, "t", "first").id);
+	peer_ack(&a, PACKET_PUBACK, peer_expect_publish(&a, "t", "second").id);
+	fake_seconds(f, 1);
+	fake_journal_settle(f);
+	fake_journal_kill(f);
+	from = peer_plain(f, "from", 5);
+	peer_publish(&from, "t", "third", QOS1, 1, NULL, 0);
+	fake_journal_settle(f);
+	peer_expect_ack(&from, PACKET_PUBACK, 1);
+	fake_journal_kill(f);
+	a = kept_up(f, "a", true);
+	peer_expect(&a, PACKET_PUBREL);
+	peer_expect_publish(&a, "t", "third");
+}
+
 static void when_everything_is_over_nothing_is_held(void **state)
 {
 	struct fake *f = *state;
@@ -269,6 +292,7 @@ int main(void)
 		KEPT_TEST(a_message_longer_than_a_record_is_kept_whole),
 		KEPT_TEST(what_lies_far_behind_is_written_anew_and_the_rest_given_back),
 		KEPT_TEST(retained_messages_that_were_due_are_given_after_the_kill),
+		KEPT_TEST(positions_given_again_after_a_restart_are_new_messages),
 		KEPT_TEST(when_everything_is_over_nothing_is_held),
 		KEPT_TEST(a_full_ring_stops_those_it_would_have_to_promise_something),
 		KEPT_TEST(what_did_not_get_to_the_disk_is_not_acknowledged_and_written_anew),
