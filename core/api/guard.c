@@ -1,25 +1,10 @@
 #include "api/guard.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/own.h"
 #include "base/text.h"
 #include "base/upgrade.h"
-
-static bool is_nocase(struct sb_str s, const char *literal)
-{
-	return s.n == strlen(literal) && strncasecmp(s.p, literal, s.n) == 0;
-}
-
-static struct sb_str trimmed(struct sb_str s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = sb_str_of(s.p + 1, s.n - 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
 
 bool guard_origin(struct sb_str origin, struct sb_str host, const char *origins)
 {
@@ -34,7 +19,7 @@ bool guard_host_local(struct sb_str host)
 
 	if (colon)
 		host.n = (size_t)(colon - host.p);
-	if (is_nocase(host, "localhost") || is_nocase(host, "[::1]"))
+	if (text_is_nocase(host, "localhost") || text_is_nocase(host, "[::1]"))
 		return true;
 	if (host.n < 7 || host.n > 15 || strncmp(host.p, "127.", 4) != 0)
 		return false;
@@ -47,13 +32,13 @@ bool guard_host_local(struct sb_str host)
 int guard_upgrade(const struct guard_upgrade *request, const char *origins, const char **why)
 {
 	*why = "only WebSocket is spoken here";
-	if (!is_nocase(trimmed(request->upgrade), "websocket"))
+	if (!text_is_nocase(text_trim(request->upgrade), "websocket"))
 		return 400;
 	*why = "Sec-WebSocket-Version must be 13";
-	if (!text_is(trimmed(request->version), "13"))
+	if (!text_is(text_trim(request->version), "13"))
 		return 426;
 	*why = "Sec-WebSocket-Key must be 16 bytes in base64";
-	if (!upgrade_is_key(trimmed(request->key)))
+	if (!upgrade_is_key(text_trim(request->key)))
 		return 400;
 	*why = "Sec-WebSocket-Protocol must be signalbox.v1.json or signalbox.v1.cbor";
 	if (!request->ours)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/own.h"
 #include "base/text.h"
@@ -19,20 +18,6 @@ static bool is_token_text(struct sb_str s)
 		if (!is_token(s.p[i]))
 			return false;
 	return s.n > 0;
-}
-
-static bool is_nocase(struct sb_str s, const char *literal)
-{
-	return s.n == strlen(literal) && strncasecmp(s.p, literal, s.n) == 0;
-}
-
-static struct sb_str trimmed(struct sb_str s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = sb_str_of(s.p + 1, s.n - 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
 }
 
 /* Up to the separator, which is taken too; the rest stays in *s. False: it is not there. */
@@ -88,7 +73,7 @@ static int take_field(struct request *out, struct sb_str line, const char **why)
 	if (out->n_fields == REQUEST_FIELDS)
 		return refuse(why, 431, "too many headers");
 	out->fields[out->n_fields].name = name;
-	out->fields[out->n_fields++].value = trimmed(line);
+	out->fields[out->n_fields++].value = text_trim(line);
 	return 0;
 }
 
@@ -112,7 +97,7 @@ static int check_fields(const struct request *request, const char **why)
 	for (size_t i = 0; i < ARRAY_LEN(once); i++) {
 		size_t n = 0;
 		for (size_t k = 0; k < request->n_fields; k++)
-			n += is_nocase(request->fields[k].name, once[i]);
+			n += text_is_nocase(request->fields[k].name, once[i]);
 		if (n > 1)
 			return refuse(why, 400, "a header stands twice");
 		if (i == 0 && n == 0)
@@ -156,7 +141,7 @@ int request_read(struct request *out, struct sb_bytes in, const char **why)
 struct sb_str request_field(const struct request *request, const char *name)
 {
 	for (size_t i = 0; i < request->n_fields; i++)
-		if (is_nocase(request->fields[i].name, name))
+		if (text_is_nocase(request->fields[i].name, name))
 			return request->fields[i].value;
 	return SB_STR("");
 }
@@ -164,14 +149,14 @@ struct sb_str request_field(const struct request *request, const char *name)
 bool request_lists(const struct request *request, const char *name, const char *word)
 {
 	for (size_t i = 0; i < request->n_fields; i++) {
-		if (!is_nocase(request->fields[i].name, name))
+		if (!text_is_nocase(request->fields[i].name, name))
 			continue;
 		struct sb_str rest = request->fields[i].value;
 		struct sb_str one;
 		while (cut(&rest, ',', &one))
-			if (is_nocase(trimmed(one), word))
+			if (text_is_nocase(text_trim(one), word))
 				return true;
-		if (is_nocase(trimmed(rest), word))
+		if (text_is_nocase(text_trim(rest), word))
 			return true;
 	}
 	return false;
@@ -185,7 +170,7 @@ int64_t request_body(const struct request *request)
 	if (request_field(request, "transfer-encoding").n)
 		return -EINVAL;
 	for (size_t i = 0; i < request->n_fields; i++)
-		if (is_nocase(request->fields[i].name, "content-length") && length.n == 0)
+		if (text_is_nocase(request->fields[i].name, "content-length") && length.n == 0)
 			return -EINVAL;
 	if (length.n > 15)
 		return -EINVAL;

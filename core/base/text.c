@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/own.h"
@@ -94,6 +95,20 @@ bool text_equal(struct sb_str a, struct sb_str b)
 bool text_is(struct sb_str s, const char *literal)
 {
 	return text_equal(s, sb_str_of(literal, strlen(literal)));
+}
+
+bool text_is_nocase(struct sb_str s, const char *literal)
+{
+	return s.n == strlen(literal) && strncasecmp(s.p, literal, s.n) == 0;
+}
+
+struct sb_str text_trim(struct sb_str s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = sb_str_of(s.p + 1, s.n - 1);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
 }
 
 /* Shows the character at p[0] in at most 16 bytes of piece; *n is its length in the source. */

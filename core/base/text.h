@@ -13,6 +13,9 @@ bool text_is_name(struct sb_str s, size_t max);
 bool text_is_device_id(struct sb_str s);
 bool text_equal(struct sb_str a, struct sb_str b);
 bool text_is(struct sb_str s, const char *literal);
+bool text_is_nocase(struct sb_str s, const char *literal); /* of ASCII */
+/* Without spaces and tabs at both ends. */
+struct sb_str text_trim(struct sb_str s);
 /* Copies s for people: control characters and broken UTF-8 as \xNN, cut at cap with "...".
  * 0-terminated; returns buf. */
 char *text_show(char *buf, size_t cap, struct sb_str s);

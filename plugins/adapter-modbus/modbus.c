@@ -201,20 +201,4 @@ static const struct sb_descriptor descriptor = {
 	.ops = &ops,
 };
 
-static int32_t init(const struct sb_core *c, const char *path)
-{
-	(void)path;
-	core = c;
-	return 0;
-}
-
-static void deinit(void)
-{
-}
-
-static const struct sb_descriptor *describe(uint32_t index)
-{
-	return index == 0 ? &descriptor : NULL;
-}
-
-SB_PLUGIN("adapter-modbus", "1.0.0", 0, init, deinit, describe);
+SB_PLUGIN_ONE("adapter-modbus", "1.0.0", 0, core, descriptor);

@@ -122,20 +122,4 @@ static const struct sb_descriptor descriptor = {
 	.ops = &ops,
 };
 
-static int32_t init(const struct sb_core *host_core, const char *path)
-{
-	(void)path;
-	core = host_core;
-	return 0;
-}
-
-static void deinit(void)
-{
-}
-
-static const struct sb_descriptor *descriptor_at(uint32_t index)
-{
-	return index == 0 ? &descriptor : NULL;
-}
-
-SB_PLUGIN("codec-json", "0.1.0", 0, init, deinit, descriptor_at);
+SB_PLUGIN_ONE("codec-json", "0.1.0", 0, core, descriptor);
