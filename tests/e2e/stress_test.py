@@ -259,7 +259,7 @@ def test_two_clients_with_one_identifier_do_not_fight_for_ever():
         late = [body for body in answers if body[1] == 0x9f]
         assert late and b"two clients use one client identifier" in late[0], answers
         # Who was the last to come in stays.
-        assert metric(p, "connections{") == 1
+        assert eventually(lambda: metric(p, "connections{") == 1)
         assert metric(p, "limit_takeovers_total") >= 1
         assert is_alive(p)
 
