@@ -75,7 +75,8 @@ struct fake *fake_free(struct fake *f)
 		return NULL;
 	forget_names(f);
 	sb_plugin_entry_1.descriptor(0)->ops->destroy(f->self);
-	sb_plugin_entry_1.deinit();
+	if (sb_plugin_entry_1.deinit)
+		sb_plugin_entry_1.deinit();
 	free(f);
 	return NULL;
 }
