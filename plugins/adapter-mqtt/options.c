@@ -42,7 +42,7 @@
 	X(connect_rate, 0, 100000, 2000,                                                     \
 	  "connections a second that are let in; sessions that are kept first, then known "  \
 	  "names; 0: any")                                                                   \
-	X(connect_burst, 1, 1000000, 20000, "connections let in at once above connect-rate") \
+	X(connect_burst, 1, 1000000, 40000, "connections let in at once above connect-rate") \
 	X(connect_rate_per_address, 0, 100000, 500,                                          \
 	  "connections a second of one IPv4 address or IPv6 /64; 0: any")                    \
 	X(connect_burst_per_address, 1, 1000000, 20000,                                      \
