@@ -58,6 +58,9 @@ static void look(struct keeper *k)
 		k->config->space(k->config->ud, &left, &total);
 	k->free = left;
 	k->total = total;
+	pthread_mutex_lock(&k->lock);
+	k->least = MIN(k->least, left);
+	pthread_mutex_unlock(&k->lock);
 }
 
 /* ---- the reserve */
@@ -73,6 +76,9 @@ static bool give_back(struct keeper *k)
 		return false;
 	journal_hold(k->config->journal, true);
 	k->holds = true;
+	pthread_mutex_lock(&k->lock);
+	k->least = UINT64_MAX;
+	pthread_mutex_unlock(&k->lock);
 	(void)log_warn(0,
 	               "the disk is full: the reserve of %.0f MiB is given back for what is on its "
 	               "way; free space, or messages are not acknowledged soon",
@@ -99,6 +105,13 @@ static void make_reserve(struct keeper *k)
 	k->holds = false;
 }
 
+/* What was given back is room for whoever asked for it, not for a new reserve: something else has
+ * to become free first. */
+static bool is_room_again(const struct keeper *k, uint64_t bytes)
+{
+	return k->free >= bytes + bytes / 2 && (!k->holds || k->free - k->least >= bytes);
+}
+
 static void see_to_reserve(struct keeper *k)
 {
 	uint64_t bytes = reserve_wanted(k);
@@ -108,7 +121,7 @@ static void see_to_reserve(struct keeper *k)
 	if (reserve_is_held(k->config->reserve)) {
 		if (k->free < bytes / 4)
 			(void)give_back(k);
-	} else if (k->free >= bytes + bytes / 2) {
+	} else if (is_room_again(k, bytes)) {
 		make_reserve(k);
 	} else if (!k->holds && k->free < bytes / 4) { /* too full from the start */
 		(void)log_warn(0, "%.0f MiB are free: too little for a reserve of %.0f MiB",
@@ -231,11 +244,17 @@ static void say_kept(struct keeper *k)
 	               (double)k->free / MIB, (double)k->total / MIB);
 }
 
+/* A reserve that was given back is missing too. */
+static uint64_t low_water(const struct keeper *k)
+{
+	return k->config->low_water + (k->holds ? 2 * reserve_wanted(k) : 0);
+}
+
 /* A little more than is missing, so that it does not begin again with the next flush. */
 static void see_to_low_water(struct keeper *k)
 {
-	uint64_t low = k->config->low_water;
-	uint64_t enough = low + low / 8;
+	uint64_t low = low_water(k);
+	uint64_t enough = low + k->config->low_water / 8;
 	struct dropping drop = { .keeper = k, .is_low = true };
 	int64_t now = clock_mono();
 
@@ -245,7 +264,8 @@ static void see_to_low_water(struct keeper *k)
 	}
 	if (!k->is_low)
 		(void)log_warn(0, "low water: %.1f MiB of %.1f are free, storage.low-water is %.1f",
-		               (double)k->free / MIB, (double)k->total / MIB, (double)low / MIB);
+		               (double)k->free / MIB, (double)k->total / MIB,
+		               (double)k->config->low_water / MIB);
 	k->is_low = true;
 	if (now < k->low_at_ns && k->free <= k->free_before)
 		return;

@@ -4,7 +4,8 @@
  *
  *   free space   below low water        the oldest blocks go that are older than keep_ns
  *                below reserve / 4      the reserve is given back; likewise when a write fails
- *                reserve * 3 / 2 again  the reserve is made anew */
+ *                reserve * 3 / 2 again  the reserve is made anew, if that is not merely what was
+ *                                       given back: a reserve more than the least seen since */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ struct keeper {
 	pthread_cond_t wake;
 	bool running, stop;
 	_Atomic bool holds; /* the reserve is given back */
+	uint64_t least;     /* free since the reserve was given back; with the lock */
 	/* the thread's */
 	bool is_low, said_kept, said_unable;
 	int fault;                                 /* of the last dropping, 0 */

@@ -99,7 +99,7 @@ class Platform:
             if kind is None:
                 assert code == 0, f"exit code {code}\n{self.log()[-6000:]}"
         if kind is not None:
-            print("\n".join("# " + line for line in self.log().splitlines()[-40:]))
+            print("\n".join(self.log().splitlines()[-40:]), file=sys.stderr)
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
         self.log_path.unlink(missing_ok=True)
@@ -188,6 +188,6 @@ def run(names):
             print(f"ok {number} - {name[5:].replace('_', ' ')}", flush=True)
         except Exception:
             bad += 1
-            print("\n".join("# " + line for line in traceback.format_exc().splitlines()))
+            traceback.print_exc()  # to stderr, which --print-errorlogs shows
             print(f"not ok {number} - {name[5:].replace('_', ' ')}", flush=True)
     sys.exit(bool(bad))

@@ -224,6 +224,38 @@ static void whoever_finds_the_disk_full_gets_it_once(void **state)
 	assert_false(keeper_make_room(&keeper));
 }
 
+static void what_was_given_back_makes_no_new_reserve(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.reserve = reserve;
+	config.low_water = 0;
+	(void)turn(500 * MIB, &s);
+	assert_true(keeper_make_room(&keeper)); /* 3 MiB were free, a block of 4 did not fit */
+	assert_int_equal(turn(3 * MIB + RESERVE, &s), SERIES_SPACE_RESERVE);
+	assert_true(keeper_make_room(&keeper) == false && fake_journal.hold);
+	assert_int_equal(turn(3 * MIB, &s), SERIES_SPACE_RESERVE); /* the block is written */
+	assert_int_equal(turn(3 * MIB + RESERVE - 1, &s), SERIES_SPACE_RESERVE);
+	assert_int_equal(turn(3 * MIB + RESERVE, &s), SERIES_SPACE_OK);
+	assert_false(fake_journal.hold);
+}
+
+static void low_water_makes_room_for_a_reserve_that_was_given_back(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	config.reserve = reserve;
+	config.low_water = RESERVE;
+	(void)turn(500 * MIB, &s);
+	assert_true(keeper_make_room(&keeper));
+	fake_store.droppable = 100;
+	assert_int_equal(turn(RESERVE, &s), SERIES_SPACE_RESERVE);
+	assert_int_equal(fake_store.order.bytes, 2 * RESERVE + RESERVE / 8);
+	assert_int_equal(turn(RESERVE + fake_store.order.bytes, &s), SERIES_SPACE_OK);
+}
+
 static void its_last_quarter_is_not_for_blocks(void **state)
 {
 	struct series_space s;
@@ -269,6 +301,8 @@ int main(void)
 		TEST(the_reserve_is_really_there),
 		TEST(a_full_disk_gets_it_back_and_the_journal_none_of_it),
 		TEST(whoever_finds_the_disk_full_gets_it_once),
+		TEST(what_was_given_back_makes_no_new_reserve),
+		TEST(low_water_makes_room_for_a_reserve_that_was_given_back),
 		TEST(its_last_quarter_is_not_for_blocks),
 		TEST(too_little_room_at_the_start_makes_none_until_there_is),
 	};
