@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -77,7 +78,8 @@ static int parse_hex(struct sb_str text, struct certificate *out)
 			continue;
 		if (c >= 'A' && c <= 'F')
 			c = (char)(c - 'A' + 'a');
-		if (!memchr(digits, c, 16) || n == CERTIFICATE_FINGERPRINT)
+		bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+		if (!is_digit || n == CERTIFICATE_FINGERPRINT)
 			return -EINVAL;
 		out->fingerprint[n++] = c;
 	}

@@ -22,32 +22,45 @@ static bool is_control(uint8_t opcode)
 
 /* ---- UTF-8, as it comes: refused at the first byte that can belong to no code point */
 
-static bool utf8_take(struct websocket *ws, const uint8_t *p, size_t n)
+static bool utf8_step(struct websocket_utf8 *u, uint8_t c)
+{
+	if (u->left) {
+		bool fits = c >= u->low && c <= u->high;
+		u->low = 0x80;
+		u->high = 0xBF;
+		u->left--;
+		return fits;
+	}
+	if (c < 0x80)
+		return true;
+	if (c < 0xC2 || c > 0xF4)
+		return false;
+	u->left = c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
+	u->low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+	u->high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+	return true;
+}
+
+static size_t ascii_prefix(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&word, p + i, 8);
+		if (word & 0x8080808080808080u)
+			break;
+	}
+	return i;
+}
+
+static bool utf8_take(struct websocket_utf8 *u, const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint64_t word;
-		while (!ws->utf8.left && i + 8 <= n) { /* plain ASCII in strides */
-			memcpy(&word, p + i, 8);
-			if (word & 0x8080808080808080u)
-				break;
-			i += 8;
-		}
-		if (i == n)
-			break;
-		uint8_t c = p[i];
-		if (ws->utf8.left) {
-			if (c < ws->utf8.low || c > ws->utf8.high)
-				return false;
-			ws->utf8.low = 0x80;
-			ws->utf8.high = 0xBF;
-			ws->utf8.left--;
-		} else if (c >= 0x80) {
-			if (c < 0xC2 || c > 0xF4)
-				return false;
-			ws->utf8.left = c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
-			ws->utf8.low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-			ws->utf8.high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-		}
+		if (!u->left)
+			i += ascii_prefix(p + i, n - i);
+		if (i < n && !utf8_step(u, p[i]))
+			return false;
 	}
 	return true;
 }
@@ -192,7 +205,7 @@ static enum websocket_event take_close(struct websocket *ws, struct websocket_pa
 	if (!is_code(out->code))
 		return wrong(ws, out, 1002, "no such close code");
 	ws->utf8.left = 0;
-	if (!utf8_take(ws, ws->control + 2, ws->control_n - 2U) || ws->utf8.left)
+	if (!utf8_take(&ws->utf8, ws->control + 2, ws->control_n - 2U) || ws->utf8.left)
 		return wrong(ws, out, 1007, "a reason is UTF-8");
 	out->bytes = (struct sb_bytes){ ws->control + 2, ws->control_n - 2U };
 	ws->ended = true;
@@ -218,7 +231,8 @@ static enum websocket_event take_data(struct websocket *ws, uint8_t *p, size_t n
 {
 	out->last = ws->left == 0 && ws->final;
 	out->bytes = (struct sb_bytes){ p, n };
-	if (ws->message == WEBSOCKET_TEXT && (!utf8_take(ws, p, n) || (out->last && ws->utf8.left)))
+	if (ws->message == WEBSOCKET_TEXT &&
+	    (!utf8_take(&ws->utf8, p, n) || (out->last && ws->utf8.left)))
 		return wrong(ws, out, 1007, "text is UTF-8");
 	if (ws->left == 0)
 		ws->head_n = 0;
@@ -307,10 +321,11 @@ size_t websocket_close(uint8_t out[static 2 + WEBSOCKET_CONTROL_MAX], uint16_t c
                        const char *why)
 {
 	uint8_t payload[WEBSOCKET_CONTROL_MAX] = { (uint8_t)(code >> 8), (uint8_t)code };
-	size_t n = MIN(strlen(why), sizeof(payload) - 2);
+	size_t n = 2;
 
 	if (code == NO_CODE)
 		return websocket_control(out, WEBSOCKET_CLOSE, (struct sb_bytes){ 0 });
-	memcpy(payload + 2, why, n);
-	return websocket_control(out, WEBSOCKET_CLOSE, (struct sb_bytes){ payload, 2 + n });
+	while (*why && n < sizeof(payload))
+		payload[n++] = (uint8_t)*why++;
+	return websocket_control(out, WEBSOCKET_CLOSE, (struct sb_bytes){ payload, n });
 }

@@ -30,7 +30,7 @@ struct websocket { /* the reading side of one connection; zero it, set accepts a
 	/* the message under way */
 	uint8_t message; /* its kind; 0: none */
 	uint64_t message_n;
-	struct {
+	struct websocket_utf8 {
 		uint8_t left, low, high; /* bytes of a code point still to come, bounds of the next
 		                          */
 	} utf8;

@@ -4,102 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "check.h"
-#include "registry/auth.h"
-#include "registry/fake.h"
 #include "registry/inner.h"
-#include "registry/registry.h"
-#include "registry/users.h"
-
-static struct sb_str str(const char *s)
-{
-	return sb_str_of(s, strlen(s));
-}
-
-static struct registry *reg;
-static struct users *users;
-
-struct answer {
-	int n, r;
-	sb_token token;
-	struct sb_principal who;
-};
-
-static void answered(void *ud, sb_token token, int32_t r, const struct sb_principal *who)
-{
-	struct answer *a = ud;
-
-	a->n++;
-	a->r = r;
-	a->token = token;
-	a->who = *who;
-}
-
-/* Asks, waits, and says how it went; *slow: a hash was computed for it. */
-static struct answer ask(const char *client, const char *name, const char *password, bool *slow)
-{
-	struct sb_credentials cred = {
-		.size = sizeof(cred),
-		.anonymous_allowed = 1,
-		.client_id = str(client),
-		.username = str(name),
-		.password = { (const uint8_t *)password, strlen(password) },
-	};
-	struct answer a = { 0 };
-
-	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), &cred,
-	                                              answered, &a, 42),
-	                 0);
-	if (slow)
-		*slow = a.n == 0;
-	if (a.n == 0)
-		assert_int_equal(fake_instance_run(1), 1);
-	assert_int_equal(a.n, 1);
-	assert_int_equal(a.token, 42);
-	return a;
-}
-
-static void set_password(const char *id, const char *password)
-{
-	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX, .who = "anna" };
-
-	change.password = str(password);
-	assert_int_equal(registry_change(reg, str(id), &change, NULL, NULL), SB_PENDING);
-	assert_int_equal(registry_save(reg), 0);
-}
-
-static int fresh(void **state)
-{
-	struct device *dev;
-
-	(void)state;
-	fake_docs_clear();
-	if (users_new(&users, fake_docs()) < 0)
-		return -1;
-	if (registry_new(&reg, &(struct registry_config){
-				       .docs = fake_docs(),
-				       .host = (struct host *)(void *)fake_instance(),
-				       .provisioning = PROVISION_ACTIVE,
-				       .max_devices = 100,
-				       .users = users,
-			       }) < 0)
-		return -1;
-	fake_instance_start();
-	(void)registry_meet(reg, str("boiler"), &dev);
-	(void)registry_meet(reg, str("open"), &dev);
-	set_password("boiler", "secret of boiler");
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	fake_instance_stop();
-	reg = registry_free(reg);
-	users = users_free(users);
-	fake_docs_clear();
-	return 0;
-}
+#include "registry/stage.h"
 
 static void nameless_peers_are_anonymous_where_that_is_allowed(void **state)
 {
@@ -112,7 +18,7 @@ static void nameless_peers_are_anonymous_where_that_is_allowed(void **state)
 	assert_true(a.who.id != 0);
 	a = (struct answer){ 0 };
 	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), &cred,
-	                                              answered, &a, 1),
+	                                              stage_answered, &a, 1),
 	                 0);
 	assert_int_equal(a.r, -EACCES);
 }
@@ -159,7 +65,7 @@ static void a_password_is_hashed_once_until_it_changes(void **state)
 		assert_int_equal(ask("x", "boiler", "secret of boiler", &slow).r, 0);
 		assert_false(slow);
 	}
-	set_password("boiler", "another secret");
+	stage_password("boiler", "another secret");
 	assert_int_equal(ask("x", "boiler", "secret of boiler", &slow).r, -EACCES);
 	assert_true(slow);
 	assert_int_equal(ask("x", "boiler", "another secret", NULL).r, 0);
@@ -210,7 +116,7 @@ static void a_stopping_instance_leaves_no_answer_behind(void **state)
 			.password = { (const uint8_t *)password, 1 },
 		};
 		assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(),
-		                                              &cred, answered, &a[i], 1),
+		                                              &cred, stage_answered, &a[i], 1),
 		                 0);
 	}
 	fake_instance_stop();
@@ -265,7 +171,7 @@ static void whoever_watches_hears_of_withdrawn_rights(void **state)
 	assert_true(told == open);
 	assert_int_equal(fake_service()->may_act(handle, &nameless.who, str("open")),
 	                 SB_E_SUSPENDED);
-	set_password("open", "a new one");
+	stage_password("open", "a new one");
 	told = 0;
 	fake_instance_stop(); /* what was posted before is told nobody */
 	while (fake_instance_run_waiting())
@@ -291,7 +197,7 @@ static void two_thousand_logins_cost_a_hash_for_each_device(void **state)
 		struct device *dev;
 		(void)snprintf(id, sizeof(id), "fleet-%d", i);
 		assert_int_equal(registry_meet(reg, str(id), &dev), 0);
-		set_password(id, "a secret of the fleet");
+		stage_password(id, "a secret of the fleet");
 	}
 	before = hashed();
 	for (int i = 0; i < 2000; i++) {
@@ -311,8 +217,8 @@ static int ask_from(const char *peer, const char *name, const char *password)
 		.password = { (const uint8_t *)password, strlen(password) },
 	};
 	struct answer a = { 0 };
-	int r = fake_service()->authenticate((struct sb_host *)fake_instance(), &cred, answered, &a,
-	                                     42);
+	int r = fake_service()->authenticate((struct sb_host *)fake_instance(), &cred,
+	                                     stage_answered, &a, 42);
 
 	if (r == 0 && a.n == 0)
 		assert_int_equal(fake_instance_run(1), 1);
@@ -386,7 +292,7 @@ static void a_new_password_of_a_user_is_told(void **state)
 	assert_int_equal(fake_instance_run(1), 1);
 	assert_true(id == users_id(str("anna"), false));
 	assert_true(device == 0);
-	set_password("open", "a new one");
+	stage_password("open", "a new one");
 	assert_int_equal(fake_instance_run(1), 1);
 	assert_true(device != 0);
 }
@@ -395,31 +301,34 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nameless_peers_are_anonymous_where_that_is_allowed,
-		                                fresh, end),
+		                                stage_up, stage_down),
 		cmocka_unit_test_setup_teardown(
-			a_device_with_a_password_needs_it_even_where_anonymous_is_allowed, fresh,
-			end),
+			a_device_with_a_password_needs_it_even_where_anonymous_is_allowed, stage_up,
+			stage_down),
 		cmocka_unit_test_setup_teardown(
-			unknown_names_are_refused_as_slowly_as_wrong_passwords, fresh, end),
-		cmocka_unit_test_setup_teardown(a_password_is_hashed_once_until_it_changes, fresh,
-		                                end),
+			unknown_names_are_refused_as_slowly_as_wrong_passwords, stage_up,
+			stage_down),
+		cmocka_unit_test_setup_teardown(a_password_is_hashed_once_until_it_changes,
+		                                stage_up, stage_down),
 		cmocka_unit_test_setup_teardown(
-			a_suspended_device_is_told_so_only_with_its_password, fresh, end),
-		cmocka_unit_test_setup_teardown(people_log_in_with_a_password_they_chose, fresh,
-		                                end),
+			a_suspended_device_is_told_so_only_with_its_password, stage_up, stage_down),
+		cmocka_unit_test_setup_teardown(people_log_in_with_a_password_they_chose, stage_up,
+		                                stage_down),
 		cmocka_unit_test_setup_teardown(only_a_device_itself_acts_for_one_with_a_credential,
-		                                fresh, end),
-		cmocka_unit_test_setup_teardown(whoever_watches_hears_of_withdrawn_rights, fresh,
-		                                end),
+		                                stage_up, stage_down),
+		cmocka_unit_test_setup_teardown(whoever_watches_hears_of_withdrawn_rights, stage_up,
+		                                stage_down),
 		cmocka_unit_test_setup_teardown(two_thousand_logins_cost_a_hash_for_each_device,
-		                                fresh, end),
+		                                stage_up, stage_down),
 		cmocka_unit_test_setup_teardown(
-			guessing_ends_in_a_request_to_come_later_not_in_hashes, fresh, end),
+			guessing_ends_in_a_request_to_come_later_not_in_hashes, stage_up,
+			stage_down),
 		cmocka_unit_test_setup_teardown(next_credentials_are_taken_beside_the_accepted_one,
-		                                fresh, end),
-		cmocka_unit_test_setup_teardown(a_new_password_of_a_user_is_told, fresh, end),
-		cmocka_unit_test_setup_teardown(a_stopping_instance_leaves_no_answer_behind, fresh,
-		                                end),
+		                                stage_up, stage_down),
+		cmocka_unit_test_setup_teardown(a_new_password_of_a_user_is_told, stage_up,
+		                                stage_down),
+		cmocka_unit_test_setup_teardown(a_stopping_instance_leaves_no_answer_behind,
+		                                stage_up, stage_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

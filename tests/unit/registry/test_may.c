@@ -1,23 +1,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "check.h"
-#include "registry/device.h"
-#include "registry/fake.h"
 #include "registry/may.h"
-#include "registry/registry.h"
-#include "registry/users.h"
+#include "registry/stage.h"
 
 #define NO   (-EACCES)
 #define PART SB_MAY_PART
-
-static struct registry *reg;
-static struct users *users;
-
-static struct sb_str str(const char *s)
-{
-	return sb_str_of(s, strlen(s));
-}
 
 static struct sb_principal user(const char *name, int role)
 {
@@ -68,37 +56,12 @@ static void change_user(const char *name, const struct user_change *change)
 
 static int fresh(void **state)
 {
-	struct device *dev;
-
-	(void)state;
-	fake_docs_clear();
-	if (users_new(&users, fake_docs()) < 0 ||
-	    registry_new(&reg, &(struct registry_config){
-				       .docs = fake_docs(),
-				       .host = (struct host *)(void *)fake_instance(),
-				       .provisioning = PROVISION_ACTIVE,
-				       .max_devices = 100,
-				       .users = users,
-			       }) < 0)
+	if (stage_up(state) < 0)
 		return -1;
-	fake_instance_start();
-	(void)registry_meet(reg, str("open"), &dev);
-	(void)registry_meet(reg, str("locked"), &dev);
-	change_device("locked", "a secret of it", -1);
 	for (int role = SB_ROLE_VIEWER; role <= SB_ROLE_ADMIN; role++)
 		if (users_create(users, str((const char *[]){ "", "vera", "otto", "anna" }[role]),
 		                 str("long enough"), role, "x") < 0)
 			return -1;
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	fake_instance_stop();
-	reg = registry_free(reg);
-	users = users_free(users);
-	fake_docs_clear();
 	return 0;
 }
 
@@ -111,7 +74,7 @@ static void a_device_has_its_own_topics_and_no_others(void **state)
 	assert_int_equal(subscribe(open, "devices/open/#"), 0);
 	assert_int_equal(reads(open, "devices/open/commands/1"), 0);
 	for (const char *const *t =
-	             (const char *const[]){ "devices/locked/telemetry", "devices/+/x",
+	             (const char *const[]){ "devices/boiler/telemetry", "devices/+/x",
 	                                    "devices/open", "devices/#", "#", "plain",
 	                                    "devices/openx/x", "$SYS/x", NULL };
 	     *t; t++) {
@@ -129,20 +92,20 @@ static void anonymous_peers_have_what_has_no_credential(void **state)
 	(void)state;
 	assert_int_equal(publish(anonymous, "plain/x"), 0);
 	assert_int_equal(publish(anonymous, "devices/open/telemetry"), 0);
-	assert_int_equal(publish(anonymous, "devices/locked/telemetry"), NO);
+	assert_int_equal(publish(anonymous, "devices/boiler/telemetry"), NO);
 	assert_int_equal(publish(anonymous, "devices/nobody-yet/telemetry"), 0);
 	assert_int_equal(subscribe(anonymous, "plain/#"), 0);
 	assert_int_equal(subscribe(anonymous, "devices/open/#"), 0);
-	assert_int_equal(subscribe(anonymous, "devices/locked/#"), NO);
+	assert_int_equal(subscribe(anonymous, "devices/boiler/#"), NO);
 	assert_int_equal(subscribe(anonymous, "#"), PART);
 	assert_int_equal(subscribe(anonymous, "devices/+/telemetry"), PART);
-	assert_int_equal(subscribe(anonymous, "+/locked/telemetry"), PART);
+	assert_int_equal(subscribe(anonymous, "+/boiler/telemetry"), PART);
 	assert_int_equal(subscribe(anonymous, "$SYS/#"), NO);
 	assert_int_equal(reads(anonymous, "devices/open/telemetry"), 0);
-	assert_int_equal(reads(anonymous, "devices/locked/telemetry"), NO);
+	assert_int_equal(reads(anonymous, "devices/boiler/telemetry"), NO);
 	assert_int_equal(reads(anonymous, "plain/x"), 0);
-	change_device("locked", "", -1);
-	assert_int_equal(reads(anonymous, "devices/locked/telemetry"), 0);
+	change_device("boiler", "", -1);
+	assert_int_equal(reads(anonymous, "devices/boiler/telemetry"), 0);
 }
 
 static void roles_decide_where_there_is_no_list(void **state)
@@ -258,7 +221,7 @@ static void whoever_is_disabled_or_gone_has_nothing(void **state)
 	assert_int_equal(may_renew(reg, &local), 0);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fresh, end)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fresh, stage_down)
 
 int main(void)
 {

@@ -4,109 +4,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "check.h"
-#include "registry/auth.h"
-#include "registry/fake.h"
 #include "registry/inner.h"
-#include "registry/registry.h"
-#include "registry/users.h"
-
-static struct sb_str str(const char *s)
-{
-	return sb_str_of(s, strlen(s));
-}
-
-static struct registry *reg;
-static struct users *users;
-
-struct answer {
-	int n, r;
-	sb_token token;
-	struct sb_principal who;
-};
-
-static void answered(void *ud, sb_token token, int32_t r, const struct sb_principal *who)
-{
-	struct answer *a = ud;
-
-	a->n++;
-	a->r = r;
-	a->token = token;
-	a->who = *who;
-}
-
-/* Asks, waits, and says how it went; *slow: a hash was computed for it. */
-static struct answer ask(const char *client, const char *name, const char *password, bool *slow)
-{
-	struct sb_credentials cred = {
-		.size = sizeof(cred),
-		.anonymous_allowed = 1,
-		.client_id = str(client),
-		.username = str(name),
-		.password = { (const uint8_t *)password, strlen(password) },
-	};
-	struct answer a = { 0 };
-
-	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), &cred,
-	                                              answered, &a, 42),
-	                 0);
-	if (slow)
-		*slow = a.n == 0;
-	if (a.n == 0)
-		assert_int_equal(fake_instance_run(1), 1);
-	assert_int_equal(a.n, 1);
-	assert_int_equal(a.token, 42);
-	return a;
-}
-
-static void set_password(const char *id, const char *password)
-{
-	struct device_change change = { .admin = -1, .if_rev = UINT64_MAX, .who = "anna" };
-
-	change.password = str(password);
-	assert_int_equal(registry_change(reg, str(id), &change, NULL, NULL), SB_PENDING);
-	assert_int_equal(registry_save(reg), 0);
-}
-
-static int fresh(void **state)
-{
-	struct device *dev;
-
-	(void)state;
-	fake_docs_clear();
-	if (users_new(&users, fake_docs()) < 0)
-		return -1;
-	if (registry_new(&reg, &(struct registry_config){
-				       .docs = fake_docs(),
-				       .host = (struct host *)(void *)fake_instance(),
-				       .provisioning = PROVISION_ACTIVE,
-				       .max_devices = 100,
-				       .users = users,
-			       }) < 0)
-		return -1;
-	fake_instance_start();
-	(void)registry_meet(reg, str("boiler"), &dev);
-	(void)registry_meet(reg, str("open"), &dev);
-	set_password("boiler", "secret of boiler");
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	fake_instance_stop();
-	reg = registry_free(reg);
-	users = users_free(users);
-	fake_docs_clear();
-	return 0;
-}
+#include "registry/stage.h"
 
 static struct answer prove(const struct sb_credentials *cred)
 {
 	struct answer a = { 0 };
 
 	assert_int_equal(fake_service()->authenticate((struct sb_host *)fake_instance(), cred,
-	                                              answered, &a, 1),
+	                                              stage_answered, &a, 1),
 	                 0);
 	if (a.n == 0)
 		assert_int_equal(fake_instance_run(1), 1);
@@ -186,13 +92,13 @@ static void a_token_stands_in_for_a_password(void **state)
 	cred.password.p = (const uint8_t *)"eyJ.x.not";
 	assert_int_equal(prove(&cred).r, -EACCES);
 	/* A device may have been given such a text as its password. */
-	set_password("open", "eyJ.x.yes");
+	stage_password("open", "eyJ.x.yes");
 	cred.username = str("open");
 	cred.password.p = (const uint8_t *)"eyJ.x.yes";
 	assert_int_equal(prove(&cred).who.kind, SB_PRINCIPAL_DEVICE);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fresh, end)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, stage_up, stage_down)
 
 int main(void)
 {
