@@ -9,10 +9,17 @@
 
 struct column_stats;
 
-struct bucket_summary { /* of many points that lie in one bucket */
-	uint64_t count;
+/* Of many numbers that lie in one bucket, with nothing else of the series between them: of a chunk,
+ * or of a row of a tier. Counters: a value below the one before it is a reset, the counter began
+ * again at 0, so that it adds itself. The step from one stretch to the next is not in either; who
+ * puts them together adds it to the bucket of the later one. */
+struct bucket_summary {
+	uint64_t count; /* of numbers; NaN is none */
 	double min, max, sum;
-	struct series_point first, last;
+	struct series_point first, last; /* with their times */
+	uint32_t has;                    /* SERIES_INCREASE, SERIES_AREA: of what follows */
+	double increase;                 /* from first to last */
+	double area; /* value times ns, each held until the next one, from first to last */
 };
 
 typedef int (*bucket_fn)(void *ud, const struct series_bucket *b); /* non-zero stops */

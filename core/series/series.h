@@ -96,6 +96,11 @@ struct series_point {
 		struct sb_bytes blob;
 	} v;
 };
+/* What buckets tell beyond count, min, max, sum, first and last: only when it is wanted. */
+enum {
+	SERIES_INCREASE = 1, /* of a counter, resets included */
+	SERIES_AREA = 2,     /* value times time, for the mean weighted by time */
+};
 struct series_bucket {
 	int64_t t_ns; /* its begin */
 	uint64_t count;
