@@ -81,11 +81,13 @@ static bool is_wanted(const struct revise *v, const struct instance *in)
 
 static int want(struct revise *v, struct instance *in)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): found or made */
 	if (in->descriptor->flags & SB_SINGLETON)
 		for (size_t i = 0; i < v->n_wanted; i++)
 			if (v->wanted[i]->product == in->product)
 				return log_error(SB_E_EXISTS, "[%s]: %s can have one instance only",
 				                 in->name, in->descriptor->id);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointers are what is counted */
 	struct instance **more = reallocarray(v->wanted, v->n_wanted + 1, sizeof(*more));
 	if (!more)
 		return -ENOMEM;

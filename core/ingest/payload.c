@@ -34,6 +34,7 @@ static void find_codecs(struct producer *p)
 		if (!in)
 			break;
 		const struct sb_codec *table = instance_ext(in, "sb.codec/1");
+		/* NOLINTNEXTLINE(misc-redundant-expression): two slots of one table */
 		if (SB_HAS(table, claims) && SB_HAS(table, decode))
 			p->codecs[p->n_codecs++] = (struct state_codec){ in, table };
 	}

@@ -88,18 +88,19 @@ struct producer {
 	void *self;
 	struct hook turn_end;
 	struct timer throttle;
-	_Atomic bool stopped; /* any thread reads */
-	bool blocked;
 	int64_t throttle_due_ns; /* 0: not armed */
-	_Atomic bool posted;     /* a task is on its way to the loop; any thread */
+	bool blocked;
+	_Atomic bool stopped; /* any thread reads */
+	_Atomic bool posted;  /* a task is on its way to the loop; any thread */
+	_Atomic bool asked;   /* a question is; any thread */
 
 	struct journal_ring *ring; /* made on first use */
 	struct buffer open;        /* the record being filled, inside the ring; p NULL: none */
 	int64_t base_ns;           /* its */
 
 	struct state_pending *pending; /* a ring of cap entries, a power of two */
+	uint64_t done;                 /* records of the ring that are decided */
 	uint32_t pending_at, n_pending, pending_cap;
-	uint64_t done; /* records of the ring that are decided */
 
 	struct batch *batches, *held; /* free; acquired by the instance */
 	uint32_t n_batches, n_held;
@@ -109,7 +110,6 @@ struct producer {
 	struct owner *owner; /* of its own records; NULL until the first */
 	sb_snapshot_fn snapshot;
 	void *snapshot_ud;
-	_Atomic bool asked; /* a question is on its way to the loop; any thread */
 	/* The oldest that does not hold yet, and the newest; ticket 0: none. */
 	struct state_checkpoint checkpoints[2];
 

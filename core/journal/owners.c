@@ -207,8 +207,10 @@ struct reading {
 static int read_one(struct reading *rd)
 {
 	struct sb_str name;
-	struct sb_bytes payload, body;
-	uint64_t seq, number;
+	struct sb_bytes payload;
+	struct sb_bytes body;
+	uint64_t seq;
+	uint64_t number;
 	int r = journal_cursor_next(rd->cursor, &seq, &payload);
 	if (r != 0)
 		return r;

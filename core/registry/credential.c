@@ -65,7 +65,7 @@ uint32_t credential_psk(const char *text, uint8_t key[static CREDENTIAL_PSK_MAX]
 	if (credential_kind_of(text) != CREDENTIAL_PSK)
 		return 0;
 	for (const char *p = text + strlen(PSK); p[0] && p[1] && n < CREDENTIAL_PSK_MAX; p += 2)
-		key[n++] = (uint8_t)(hex(p[0]) << 4 | hex(p[1]));
+		key[n++] = (uint8_t)((unsigned)hex(p[0]) << 4 | (unsigned)hex(p[1]));
 	return n;
 }
 

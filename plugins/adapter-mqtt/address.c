@@ -7,6 +7,7 @@
 #include "keepalive.h"
 #include "limit.h"
 #include "server.h"
+#include "tokens.h"
 
 #define SWEEP_BUCKETS 16
 #define IDLE_MAX      65536 /* addresses without a connection that are remembered */
@@ -53,9 +54,7 @@ static void refill(const struct server *srv, struct address *a)
 	float burst = (float)srv->config.connect_burst_per_address;
 	float rate = (float)srv->config.connect_rate_per_address / KEEPALIVE_TICKS;
 
-	a->tokens += rate * (float)(srv->tick - a->tick);
-	if (a->tokens > burst)
-		a->tokens = burst;
+	a->tokens = tokens_refilled(a->tokens, burst, rate, srv->tick - a->tick);
 	a->tick = srv->tick;
 }
 

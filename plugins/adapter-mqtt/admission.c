@@ -9,6 +9,7 @@
 #include "limit.h"
 #include "reason.h"
 #include "server.h"
+#include "tokens.h"
 
 #define RETRY_MAX    300
 #define DEFAULT_RATE 1000 /* at which those come back who were refused for another reason */
@@ -16,16 +17,15 @@
 
 void admission_init(struct server *srv)
 {
-	srv->admission.tokens = srv->config.connect_burst;
+	srv->admission.tokens = (float)srv->config.connect_burst;
 }
 
 void admission_tick(struct server *srv)
 {
 	struct admission *a = &srv->admission;
 
-	a->tokens += (double)srv->config.connect_rate / KEEPALIVE_TICKS;
-	if (a->tokens > srv->config.connect_burst)
-		a->tokens = srv->config.connect_burst;
+	a->tokens = tokens_refilled(a->tokens, (float)srv->config.connect_burst,
+	                            (float)srv->config.connect_rate / KEEPALIVE_TICKS, 1);
 }
 
 uint32_t admission_retry(struct server *srv)
@@ -45,10 +45,10 @@ uint32_t admission_retry(struct server *srv)
 }
 
 /* The part of the bucket that is kept for those who come before this one. */
-static double kept_back(struct server *srv, struct sb_str id, struct sb_str username)
+static float kept_back(struct server *srv, struct sb_str id, struct sb_str username)
 {
 	const struct session *s = session_find(srv, id);
-	double burst = srv->config.connect_burst;
+	float burst = (float)srv->config.connect_burst;
 
 	if (s && !s->ended)
 		return 0;
@@ -89,7 +89,7 @@ int admission_check(struct conn *c, struct sb_str id, struct sb_str username)
 		return refuse(c, (enum limit)(c->refused_by - 1));
 	if (!srv->config.connect_rate)
 		return 0;
-	if (a->tokens < 1 || (a->tokens < srv->config.connect_burst / 2.0 &&
+	if (a->tokens < 1 || (a->tokens < (float)srv->config.connect_burst / 2 &&
 	                      a->tokens < 1 + kept_back(srv, id, username)))
 		return refuse(c, LIMIT_connect_rate);
 	a->tokens -= 1;

@@ -12,7 +12,7 @@ struct server;
 struct session;
 
 struct admission {
-	double tokens; /* of connect-rate */
+	float tokens; /* of connect-rate */
 	double slot;   /* seconds since start: until then every place is promised to somebody */
 };
 

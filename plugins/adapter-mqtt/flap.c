@@ -9,6 +9,7 @@
 #include "connect.h"
 #include "limit.h"
 #include "server.h"
+#include "tokens.h"
 
 #define SETS      1024
 #define WAYS      4 /* who connected longest ago is forgotten */
@@ -29,23 +30,14 @@ static uint64_t key_of(const struct server *srv, struct sb_str id, uint64_t who)
 	return h ? h : 1;
 }
 
-static float cap_of(uint32_t per_minute)
-{
-	return per_minute ? (float)per_minute : 1e9F;
-}
-
 static void refill(const struct config *config, struct flap *f, uint32_t now)
 {
-	float connects = cap_of(config->max_reconnects_per_minute);
-	float takeovers = cap_of(config->max_takeovers_per_minute);
-	float minutes = (float)(now - f->tick) / MINUTE;
+	float connects = tokens_most(config->max_reconnects_per_minute);
+	float takeovers = tokens_most(config->max_takeovers_per_minute);
+	uint32_t ticks = now - f->tick;
 
-	f->connects += connects * minutes;
-	f->takeovers += takeovers * minutes;
-	if (f->connects > connects)
-		f->connects = connects;
-	if (f->takeovers > takeovers)
-		f->takeovers = takeovers;
+	f->connects = tokens_refilled(f->connects, connects, connects / MINUTE, ticks);
+	f->takeovers = tokens_refilled(f->takeovers, takeovers, takeovers / MINUTE, ticks);
 	f->tick = now;
 }
 
@@ -69,8 +61,8 @@ static struct flap *find(struct server *srv, uint64_t key, bool make)
 		return NULL;
 	*oldest = (struct flap){ .key = key,
 		                 .tick = srv->tick,
-		                 .connects = cap_of(srv->config.max_reconnects_per_minute),
-		                 .takeovers = cap_of(srv->config.max_takeovers_per_minute) };
+		                 .connects = tokens_most(srv->config.max_reconnects_per_minute),
+		                 .takeovers = tokens_most(srv->config.max_takeovers_per_minute) };
 	return oldest;
 }
 

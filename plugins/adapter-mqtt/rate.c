@@ -7,24 +7,16 @@
 #include "limit.h"
 #include "server.h"
 #include "session.h"
-
-static float cap_of(uint32_t per_second)
-{
-	return per_second ? (float)per_second : 1e12F;
-}
+#include "tokens.h"
 
 static void refill(const struct config *config, struct rate *r, uint32_t now)
 {
-	float messages = cap_of(config->max_messages_per_second);
-	float bytes = cap_of(config->max_bytes_per_second);
-	float seconds = (float)(now - r->tick) / KEEPALIVE_TICKS;
+	float messages = tokens_most(config->max_messages_per_second);
+	float bytes = tokens_most(config->max_bytes_per_second);
+	uint32_t ticks = now - r->tick;
 
-	r->messages += messages * seconds;
-	r->bytes += bytes * seconds;
-	if (r->messages > messages)
-		r->messages = messages;
-	if (r->bytes > bytes)
-		r->bytes = bytes;
+	r->messages = tokens_refilled(r->messages, messages, messages / KEEPALIVE_TICKS, ticks);
+	r->bytes = tokens_refilled(r->bytes, bytes, bytes / KEEPALIVE_TICKS, ticks);
 	r->tick = now;
 }
 
@@ -46,8 +38,8 @@ void rate_join(struct session *s)
 			return;
 		r->who = who;
 		r->tick = s->srv->tick;
-		r->messages = cap_of(config->max_messages_per_second);
-		r->bytes = cap_of(config->max_bytes_per_second);
+		r->messages = tokens_most(config->max_messages_per_second);
+		r->bytes = tokens_most(config->max_bytes_per_second);
 		r->next = *at;
 		*at = r;
 	}
