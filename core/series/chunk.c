@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/crc32c.h"
+#include "series/times.h"
 
 /* The form:
  *
@@ -17,11 +18,10 @@
  *   sections, each with its length in front: times; arrivals - times (HEAD_RX); flags (HEAD_FLAGS)
  *   columns, ascending: u8 index, u8 type, section (column.c)
  *
- * Times and arrivals are u8 unit (0 ns, 1 us, 2 ms, 3 s), then integers (ints.c). */
-enum { FORMAT = 1, HEAD_BYTES = 6 };
+ * Times and arrivals are on a grid (times.c). FORMAT_UNITS had them in units of ns, us, ms or s,
+ * and neither Rice codes from the least nor compressed texts: it is read, no longer written. */
+enum { FORMAT_UNITS = 1, FORMAT = 2, HEAD_BYTES = 6 };
 enum { HEAD_RX = 1, HEAD_FLAGS = 2, HEAD_KNOWN = 3 };
-
-static const int64_t units[] = { 1, 1000, 1000000, 1000000000 };
 
 static int64_t minus(int64_t a, int64_t b)
 {
@@ -99,17 +99,10 @@ static void section_give(struct buffer *out, const struct buffer *body)
 	buffer_give(out, body->p, body->n);
 }
 
-static void times_give(struct buffer *out, struct buffer *body, int64_t *v, uint32_t n)
+static void grid_give(struct buffer *out, struct buffer *body, const int64_t *v, uint32_t n)
 {
-	uint8_t unit = sizeof(units) / sizeof(units[0]) - 1;
-	for (uint32_t i = 0; i < n; i++)
-		while (v[i] % units[unit])
-			unit--;
-	for (uint32_t i = 0; i < n; i++)
-		v[i] /= units[unit];
 	buffer_reset(body);
-	buffer_give_u8(body, unit);
-	ints_give(body, v, n);
+	times_give(body, v, n);
 	section_give(out, body);
 }
 
@@ -126,12 +119,11 @@ static void rows_give(const struct chunk_writer *w, uint8_t head, struct buffer 
 		buffer_give_varint(out, w->flags[0]);
 		buffer_give_varint(out, w->flags[last]);
 	}
-	memcpy(v, w->ts, w->n * sizeof(v[0]));
-	times_give(out, body, v, w->n);
+	grid_give(out, body, w->ts, w->n);
 	for (uint32_t i = 0; i < w->n; i++)
 		v[i] = minus(w->rx[i], w->ts[i]);
 	if (head & HEAD_RX)
-		times_give(out, body, v, w->n);
+		grid_give(out, body, v, w->n);
 	for (uint32_t i = 0; i < w->n; i++)
 		v[i] = w->flags[i];
 	if (!(head & HEAD_FLAGS))
@@ -249,11 +241,11 @@ int chunk_open(struct chunk *out, struct sb_bytes data)
 {
 	struct cursor c = cursor_of(data.p, data.n);
 	memset(out, 0, sizeof(*out));
-	uint8_t format = cursor_take_u8(&c);
+	out->format = cursor_take_u8(&c);
 	out->head = cursor_take_u8(&c);
 	uint32_t crc = cursor_take_u32(&c);
-	if (c.bad || format != FORMAT || (out->head & ~HEAD_KNOWN) ||
-	    crc != checksum(out->head, c.p, cursor_left(&c)))
+	if (c.bad || out->format < FORMAT_UNITS || out->format > FORMAT ||
+	    (out->head & ~HEAD_KNOWN) || crc != checksum(out->head, c.p, cursor_left(&c)))
 		return SB_E_CORRUPT;
 	uint64_t rows = cursor_take_varint(&c);
 	uint64_t columns = cursor_take_varint(&c);
@@ -267,21 +259,17 @@ int chunk_open(struct chunk *out, struct sb_bytes data)
 	return columns_open(out, &c);
 }
 
-static int times_take(const struct chunk_section *s, int64_t *v, uint32_t n)
+static int grid_take(const struct chunk *ch, const struct chunk_section *s, int64_t first,
+                     int64_t *v)
 {
 	struct cursor c = section_cursor(s);
-	uint8_t unit = cursor_take_u8(&c);
-	if (c.bad || unit >= sizeof(units) / sizeof(units[0]))
-		return SB_E_CORRUPT;
-	int r = ints_take(&c, v, n);
-	for (uint32_t i = 0; r >= 0 && i < n; i++)
-		v[i] = (int64_t)((uint64_t)v[i] * (uint64_t)units[unit]);
-	return r;
+	return ch->format == FORMAT_UNITS ? times_take_units(&c, v, ch->rows)
+	                                  : times_take(&c, first, v, ch->rows);
 }
 
 int chunk_times(const struct chunk *ch, int64_t *ts)
 {
-	int r = times_take(&ch->times, ts, ch->rows);
+	int r = grid_take(ch, &ch->times, ch->t_min, ts);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 1; i < ch->rows; i++)
@@ -296,7 +284,7 @@ int chunk_arrivals(const struct chunk *ch, const int64_t *ts, int64_t *rx)
 		memcpy(rx, ts, ch->rows * sizeof(*rx));
 		return 0;
 	}
-	int r = times_take(&ch->arrivals, rx, ch->rows);
+	int r = grid_take(ch, &ch->arrivals, minus(ch->rx_first, ch->t_min), rx);
 	for (uint32_t i = 0; r >= 0 && i < ch->rows; i++)
 		rx[i] = plus(rx[i], ts[i]);
 	return r;

@@ -37,7 +37,7 @@ struct chunk {
 	int64_t t_min, t_max;
 	int64_t rx_first, rx_last; /* of the first and last row */
 	uint16_t flags_first, flags_last;
-	uint8_t head;
+	uint8_t format, head;
 	struct chunk_section { /* into the bytes given */
 		const uint8_t *p;
 		uint32_t n;

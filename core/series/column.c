@@ -50,6 +50,8 @@ int column_room(struct column *col, uint32_t n)
 
 void column_fini(struct column *col)
 {
+	free(col->text);
+	col->text = NULL;
 	free(col->blobs);
 	free(col->bits);
 	col->blobs = NULL;
@@ -298,10 +300,12 @@ static int quality_take(struct cursor *c, bool there, struct column *out)
 
 static int values_take(struct cursor *c, struct column *out)
 {
+	free(out->text);
+	out->text = NULL;
 	if (out->type == SB_T_F64)
 		return floats_take(c, out->bits, out->count);
 	if (column_is_blob(out->type))
-		return blobs_take(c, out->blobs, out->count);
+		return blobs_take(c, out->blobs, out->count, &out->text);
 	int r = ints_take(c, (int64_t *)(void *)out->bits, out->count);
 	for (uint32_t i = 0; r >= 0 && out->type == SB_T_BOOL && i < out->count; i++)
 		if (out->bits[i] > 1)

@@ -20,6 +20,7 @@ struct column {
 	uint8_t *quality;       /* [count] */
 	uint64_t *bits;         /* [count] the value's 8 bytes; not for text */
 	struct sb_bytes *blobs; /* [count] STR, BYTES: borrowed */
+	uint8_t *text;          /* what they borrow from if they were compressed */
 };
 
 /* What a chunk tells without looking at values. */

@@ -14,15 +14,23 @@
  *   PACK   per 64: zz least, u8 width, that many bits each
  *   RICE   zz centre; one bit string: per 64 six bits k, then each distance from the centre (zz) as
  *          its upper part in zeros and a one, its lower k bits; ESCAPE zeros: 64 bits follow
- *   RLE    per run: zz value, varint length - 1 */
-enum coder { CONST, PACK, RICE, RLE };
+ *   RLE    per run: zz value, varint length - 1
+ *   RISE   as RICE, with the least in place of the centre: no distance needs a sign */
+enum coder { CONST, PACK, RICE, RLE, RISE };
 
-enum { ORDERS = 3, GROUP = 64, ESCAPE = 24, SAMPLES = 31, K_BITS = 6 };
+enum { ORDERS = 3, GROUP = 64, ESCAPE = 24, SAMPLES = 31, SKEWED = 27, K_BITS = 6 };
+
+/* From where distances are told, and whether all lie above. */
+struct origin {
+	int64_t at;
+	bool least;
+};
 
 struct choice {
 	uint64_t bits; /* about what it costs */
 	uint32_t order;
 	enum coder coder;
+	struct origin from; /* RICE, RISE */
 };
 
 static int64_t minus(int64_t a, int64_t b)
@@ -83,8 +91,15 @@ static uint64_t rle_cost(const int64_t *r, uint32_t n)
 	return bits;
 }
 
-/* The middle of a sample: one gap must not move it, as it would the mean. */
-static int64_t centre_of(const int64_t *r, uint32_t n)
+static uint64_t distance(struct origin from, int64_t v)
+{
+	uint64_t d = (uint64_t)minus(v, from.at);
+	return from.least ? d : zz_of((int64_t)d);
+}
+
+/* The middle of a sample: one gap must not move it, as it would the mean. The least, where most of
+ * what is above it is near: waiting times, counts. */
+static struct origin origin_of(const int64_t *r, uint32_t n, int64_t least)
 {
 	int64_t s[SAMPLES];
 	uint32_t m = MIN(n, (uint32_t)SAMPLES);
@@ -95,26 +110,31 @@ static int64_t centre_of(const int64_t *r, uint32_t n)
 			s[at] = s[at - 1];
 		s[at] = v;
 	}
-	return s[m / 2];
+	int64_t middle = s[m / 2];
+	uint64_t below = (uint64_t)minus(middle, least);
+	uint64_t above = (uint64_t)minus(s[(uint64_t)m * SKEWED / SAMPLES], middle);
+	if (below <= above - above / 4)
+		return (struct origin){ least, true };
+	return (struct origin){ middle, false };
 }
 
-static uint64_t rice_bits(const int64_t *r, uint32_t n, int64_t centre, uint32_t k)
+static uint64_t rice_bits(const int64_t *r, uint32_t n, struct origin from, uint32_t k)
 {
 	uint64_t bits = K_BITS;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t q = zz_of(minus(r[i], centre)) >> k;
+		uint64_t q = distance(from, r[i]) >> k;
 		bits += q < ESCAPE ? q + 1 + k : ESCAPE + 1 + 64;
 	}
 	return bits;
 }
 
 /* The mean of those distances that are at most `most`. */
-static uint64_t mean_of(const int64_t *r, uint32_t n, int64_t centre, uint64_t most)
+static uint64_t mean_of(const int64_t *r, uint32_t n, struct origin from, uint64_t most)
 {
 	uint64_t sum = 0;
 	uint64_t count = 1;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t u = zz_of(minus(r[i], centre));
+		uint64_t u = distance(from, r[i]);
 		if (u > most)
 			continue;
 		sum += u;
@@ -125,15 +145,15 @@ static uint64_t mean_of(const int64_t *r, uint32_t n, int64_t centre, uint64_t m
 
 /* Tried from the mean downwards, and around the mean without what lies far out: a gap in a group is
  * cheaper as an escape than as wide numbers for all. */
-static uint32_t rice_k(const int64_t *r, uint32_t n, int64_t centre, uint64_t *bits)
+static uint32_t rice_k(const int64_t *r, uint32_t n, struct origin from, uint64_t *bits)
 {
-	uint64_t mean = mean_of(r, n, centre, UINT64_MAX >> 7);
+	uint64_t mean = mean_of(r, n, from, UINT64_MAX >> 7);
 	uint32_t k = width_of(mean);
-	uint32_t low = width_of(mean_of(r, n, centre, mean));
+	uint32_t low = width_of(mean_of(r, n, from, mean));
 	uint32_t best = 0;
 	*bits = UINT64_MAX;
 	for (uint32_t t = k; t + 2 >= k; t--) {
-		uint64_t b = rice_bits(r, n, centre, t);
+		uint64_t b = rice_bits(r, n, from, t);
 		if (b < *bits) {
 			*bits = b;
 			best = t;
@@ -143,7 +163,7 @@ static uint32_t rice_k(const int64_t *r, uint32_t n, int64_t centre, uint64_t *b
 	}
 	if (low + 2 >= k) /* seen already */
 		return best;
-	uint64_t b = rice_bits(r, n, centre, low + 1);
+	uint64_t b = rice_bits(r, n, from, low + 1);
 	if (b < *bits) {
 		*bits = b;
 		best = low + 1;
@@ -151,13 +171,12 @@ static uint32_t rice_k(const int64_t *r, uint32_t n, int64_t centre, uint64_t *b
 	return best;
 }
 
-static uint64_t rice_cost(const int64_t *r, uint32_t n)
+static uint64_t rice_cost(const int64_t *r, uint32_t n, struct origin from)
 {
-	int64_t centre = centre_of(r, n);
-	uint64_t bits = varint_bits(zz_of(centre)) + 7;
+	uint64_t bits = varint_bits(zz_of(from.at)) + 7;
 	for (uint32_t i = 0; i < n; i += GROUP) {
 		uint64_t group;
-		(void)rice_k(r + i, MIN(n - i, (uint32_t)GROUP), centre, &group);
+		(void)rice_k(r + i, MIN(n - i, (uint32_t)GROUP), from, &group);
 		bits += group;
 	}
 	return bits;
@@ -166,7 +185,7 @@ static uint64_t rice_cost(const int64_t *r, uint32_t n)
 static void consider(struct choice *best, uint64_t bits, uint32_t order, enum coder coder)
 {
 	if (bits < best->bits)
-		*best = (struct choice){ bits, order, coder };
+		*best = (struct choice){ .bits = bits, .order = order, .coder = coder };
 }
 
 static void differences(int64_t *r, uint32_t n, uint32_t order)
@@ -197,7 +216,10 @@ static struct choice choose(const int64_t *v, uint32_t n)
 		}
 		consider(&best, first + pack_cost(rest, m), order, PACK);
 		consider(&best, first + rle_cost(rest, m), order, RLE);
-		consider(&best, first + rice_cost(rest, m), order, RICE);
+		struct origin from = origin_of(rest, m, least);
+		consider(&best, first + rice_cost(rest, m, from), order, from.least ? RISE : RICE);
+		if (best.order == order)
+			best.from = from;
 	}
 	return best;
 }
@@ -235,20 +257,19 @@ static void rice_put(struct bits_out *w, uint64_t u, uint32_t k)
 	}
 }
 
-static void rice_give(struct buffer *out, const int64_t *r, uint32_t n)
+static void rice_give(struct buffer *out, const int64_t *r, uint32_t n, struct origin from)
 {
-	int64_t centre = centre_of(r, n);
-	buffer_give_zz(out, centre);
+	buffer_give_zz(out, from.at);
 	struct bits_out w = { .p = buffer_room(out, (size_t)n * 12 + 64) };
 	if (!w.p)
 		return;
 	for (uint32_t i = 0; i < n; i += GROUP) {
 		uint32_t m = MIN(n - i, (uint32_t)GROUP);
 		uint64_t bits;
-		uint32_t k = rice_k(r + i, m, centre, &bits);
+		uint32_t k = rice_k(r + i, m, from, &bits);
 		bits_put(&w, k, K_BITS);
 		for (uint32_t j = 0; j < m; j++)
-			rice_put(&w, zz_of(minus(r[i + j], centre)), k);
+			rice_put(&w, distance(from, r[i + j]), k);
 	}
 	out->n = (size_t)(bits_end(&w) - out->p);
 }
@@ -290,7 +311,8 @@ void ints_give(struct buffer *out, const int64_t *v, uint32_t n)
 		pack_give(out, rest, n - how.order);
 		break;
 	case RICE:
-		rice_give(out, rest, n - how.order);
+	case RISE:
+		rice_give(out, rest, n - how.order, how.from);
 		break;
 	case RLE:
 		rle_give(out, rest, n - how.order);
@@ -327,9 +349,9 @@ static void pack_take(struct cursor *c, int64_t *out, uint32_t n)
 	}
 }
 
-static void rice_take(struct cursor *c, int64_t *out, uint32_t n)
+static void rice_take(struct cursor *c, int64_t *out, uint32_t n, bool least)
 {
-	int64_t centre = cursor_take_zz(c);
+	int64_t from = cursor_take_zz(c);
 	struct bits_in r = { .p = c->p, .end = c->end };
 	for (uint32_t i = 0; i < n && !r.bad; i += GROUP) {
 		uint32_t m = MIN(n - i, (uint32_t)GROUP);
@@ -337,7 +359,7 @@ static void rice_take(struct cursor *c, int64_t *out, uint32_t n)
 		for (uint32_t j = 0; j < m && !r.bad; j++) {
 			uint64_t q = bits_get_zeros(&r, ESCAPE);
 			uint64_t u = q == ESCAPE ? bits_get(&r, 64) : q << k | bits_get(&r, k);
-			out[i + j] = plus(centre, zz_back(u));
+			out[i + j] = plus(from, least ? (int64_t)u : zz_back(u));
 		}
 	}
 	c->p = r.p;
@@ -376,7 +398,8 @@ int ints_take(struct cursor *c, int64_t *out, uint32_t n)
 		pack_take(c, out + order, n - order);
 		break;
 	case RICE:
-		rice_take(c, out + order, n - order);
+	case RISE:
+		rice_take(c, out + order, n - order, (head & 15) == RISE);
 		break;
 	case RLE:
 		rle_take(c, out + order, n - order);

@@ -7,36 +7,8 @@
 
 #include "base/buffer.h"
 #include "base/crc32c.h"
-#include "check.h"
-#include "series/chunk.h"
+#include "series/chunk_sample.h"
 
-static uint64_t seed = 88172645463325252ULL;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
-static double double_of(uint64_t bits)
-{
-	double v;
-	memcpy(&v, &bits, sizeof(v));
-	return v;
-}
-
-#define BASE 1764000000000000000LL
-
-struct sample { /* rows that went in */
-	uint32_t n;
-	struct row rows[CHUNK_ROWS];
-};
-
-static struct chunk_writer writer;
-static struct sample sample;
-static struct buffer bytes;
 static char pool[CHUNK_ROWS * 64];
 
 static double random_double(int kind, uint32_t i)
@@ -129,130 +101,6 @@ static void random_sample(uint32_t n)
 			row->values[row->n].column = at[c];
 			random_value(&row->values[row->n++], types[c], kinds[c], i);
 		}
-	}
-}
-
-static void encode(void)
-{
-	for (uint32_t i = 0; i < sample.n; i++)
-		assert_int_equal(chunk_writer_add(&writer, &sample.rows[i]), 0);
-	assert_int_equal(chunk_writer_end(&writer, &bytes), 0);
-}
-
-static const struct row_value *value_at(const struct row *row, uint8_t column)
-{
-	for (uint16_t i = 0; i < row->n; i++)
-		if (row->values[i].column == column)
-			return &row->values[i];
-	return NULL;
-}
-
-static void check_column(const struct chunk *ch, uint8_t index)
-{
-	struct column col = { 0 };
-	uint32_t at = 0;
-	int which = chunk_find(ch, index);
-	if (which >= 0)
-		assert_int_equal(chunk_column(ch, which, &col), 0);
-	for (uint32_t i = 0; i < sample.n; i++) {
-		const struct row_value *v = value_at(&sample.rows[i], index);
-		if (!v)
-			continue;
-		assert_true(at < col.count);
-		assert_int_equal(col.rows[at], i);
-		assert_int_equal(col.quality[at], v->quality);
-		assert_int_equal(col.type, v->type);
-		if (column_is_blob(v->type)) {
-			assert_int_equal(col.blobs[at].n, v->v.blob.n);
-			assert_memory_equal(col.blobs[at].p, v->v.blob.p, v->v.blob.n);
-		} else {
-			assert_memory_equal(&col.bits[at], &v->v, 8);
-		}
-		at++;
-	}
-	assert_int_equal(at, col.count);
-	column_fini(&col);
-}
-
-static double number_of(const struct row_value *v)
-{
-	return v->type == SB_T_F64 ? v->v.f : v->type == SB_T_U64 ? (double)v->v.u : (double)v->v.i;
-}
-
-static void check_near(double a, double b, double scale)
-{
-	if (isnan(a) && isnan(b))
-		return;
-	if (a == b)
-		return;
-	assert_true(fabs(a - b) <= 1e-9 * scale);
-}
-
-static void check_stats(const struct chunk *ch, uint8_t index)
-{
-	struct column_stats st;
-	double min = (double)INFINITY, max = -min, sum = 0, scale = 0;
-	const struct row_value *first = NULL, *last = NULL;
-	uint32_t count = 0, first_row = 0, last_row = 0;
-	int which = chunk_find(ch, index);
-	if (which < 0)
-		return;
-	assert_int_equal(chunk_stats(ch, which, &st), 0);
-	for (uint32_t i = 0; i < sample.n; i++) {
-		const struct row_value *v = value_at(&sample.rows[i], index);
-		if (!v)
-			continue;
-		count++;
-		last = v;
-		last_row = i;
-		if (!first) {
-			first = v;
-			first_row = i;
-		}
-		if (column_is_blob(v->type))
-			continue;
-		min = fmin(min, number_of(v));
-		max = fmax(max, number_of(v));
-		sum += number_of(v);
-		scale += fabs(number_of(v));
-	}
-	assert_int_equal(st.count, count);
-	if (!st.known)
-		return;
-	assert_true(st.min == min && st.max == max);
-	check_near(st.sum, sum, scale);
-	assert_int_equal(st.first_row, first_row);
-	assert_int_equal(st.last_row, last_row);
-	assert_memory_equal(&st.first_bits, &first->v, 8);
-	assert_memory_equal(&st.last_bits, &last->v, 8);
-	assert_int_equal(st.first_quality, first->quality);
-	assert_int_equal(st.last_quality, last->quality);
-}
-
-static void check_chunk(void)
-{
-	struct chunk ch;
-	int64_t ts[COLUMN_ROWS_MAX], rx[COLUMN_ROWS_MAX];
-	uint16_t flags[COLUMN_ROWS_MAX];
-	assert_int_equal(chunk_open(&ch, (struct sb_bytes){ bytes.p, bytes.n }), 0);
-	assert_int_equal(ch.rows, sample.n);
-	assert_int_equal(chunk_times(&ch, ts), 0);
-	assert_int_equal(chunk_arrivals(&ch, ts, rx), 0);
-	assert_int_equal(chunk_flags(&ch, flags), 0);
-	for (uint32_t i = 0; i < sample.n; i++) {
-		assert_int_equal(ts[i], sample.rows[i].ts_ns);
-		assert_int_equal(rx[i], sample.rows[i].rx_ns);
-		assert_int_equal(flags[i], sample.rows[i].flags);
-	}
-	assert_int_equal(ch.t_min, ts[0]);
-	assert_int_equal(ch.t_max, ts[sample.n - 1]);
-	assert_int_equal(ch.rx_first, rx[0]);
-	assert_int_equal(ch.rx_last, rx[sample.n - 1]);
-	assert_int_equal(ch.flags_first, flags[0]);
-	assert_int_equal(ch.flags_last, flags[sample.n - 1]);
-	for (uint8_t c = 0; c < 64; c++) {
-		check_column(&ch, c);
-		check_stats(&ch, c);
 	}
 }
 
@@ -371,14 +219,6 @@ static void damage_behind_a_good_checksum_is_harmless(void **state)
 	}
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	chunk_writer_fini(&writer);
-	buffer_fini(&bytes);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,5 +229,5 @@ int main(void)
 		cmocka_unit_test(any_flipped_bit_is_noticed),
 		cmocka_unit_test(damage_behind_a_good_checksum_is_harmless),
 	};
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, sample_fini);
 }
