@@ -151,7 +151,7 @@ static void head_make(struct exchange *ex)
 	head_add(b, "retry-after", ex->retry_s ? text : NULL);
 	head_add(b, "upgrade", ex->status == 426 ? "websocket" : NULL);
 	buffer_give(b, "\r\n", 2);
-	if (ex->status == 304)
+	if (ex->status == 304 || ex->head_only)
 		ex->body.n = 0;
 }
 
@@ -308,7 +308,7 @@ static void go_on(struct exchange *ex)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	if (ex->continued || field(ex, "expect").n == 0)
+	if (ex->continued || ex->request->is_1_0 || field(ex, "expect").n == 0)
 		return;
 	ex->continued = true;
 	streams_write(ex->api->streams, ex->front->conn,
@@ -330,7 +330,7 @@ static bool refuse_post(struct exchange *ex, int64_t n)
 	else if (origin.n && !guard_origin(origin, field(ex, "host"), ex->api->config.origins))
 		http_refuse(ex, 403, "forbidden", "pages of this origin may not use the interface");
 	else if (!login && !text_is(path, "/api/v1/logout"))
-		refuse_method(ex, "GET");
+		refuse_method(ex, "GET, HEAD");
 	else if (n > HTTP_BODY_MAX)
 		http_refuse(ex, 413, "too_large", "a JSON object of at most 4 KiB");
 	else if (login && n == 0)
@@ -368,15 +368,16 @@ int64_t http_take(struct exchange *ex, const struct request *request, struct sb_
 	int64_t used = 0;
 
 	ex->request = request;
-	ex->close_after = request_lists(request, "connection", "close");
+	ex->close_after = request->is_1_0 || request_lists(request, "connection", "close");
+	ex->head_only = text_is(request->method, "HEAD");
 	if (text_is(request->method, "POST")) {
 		used = take_post(ex, rest);
-	} else if (text_is(request->method, "GET")) {
+	} else if (ex->head_only || text_is(request->method, "GET")) {
 		if (request_body(request) != 0)
 			ex->close_after = true; /* nobody reads it */
 		serve_get(ex, request->path);
 	} else {
-		refuse_method(ex, "GET");
+		refuse_method(ex, "GET, HEAD");
 	}
 	ex->request = NULL;
 	http_writable(ex);

@@ -18,6 +18,7 @@ struct exchange {
 	struct front *front;
 	const struct request *request; /* until http_take() returns */
 	bool close_after, continued;
+	bool head_only;      /* HEAD: the answer without its body */
 	struct login *login; /* being checked on another thread */
 	struct buffer own;   /* holds body when it was made for this answer */
 	struct buffer head;

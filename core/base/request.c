@@ -53,7 +53,8 @@ static int take_first(struct request *out, struct sb_str line, const char **why)
 			return refuse(why, 400, "an address has visible characters only");
 	if (line.n != 8 || memcmp(line.p, "HTTP/", 5) != 0)
 		return refuse(why, 400, "a request begins with METHOD /PATH HTTP/1.1");
-	if (memcmp(line.p + 5, "1.1", 3) != 0)
+	out->is_1_0 = memcmp(line.p + 5, "1.0", 3) == 0;
+	if (!out->is_1_0 && memcmp(line.p + 5, "1.1", 3) != 0)
 		return refuse(why, 505, "HTTP/1.1 is spoken here");
 	query = target;
 	out->path = target;
@@ -100,7 +101,7 @@ static int check_fields(const struct request *request, const char **why)
 			n += text_is_nocase(request->fields[k].name, once[i]);
 		if (n > 1)
 			return refuse(why, 400, "a header stands twice");
-		if (i == 0 && n == 0)
+		if (i == 0 && n == 0 && !request->is_1_0)
 			return refuse(why, 400, "Host is missing");
 	}
 	return 0;

@@ -1,5 +1,6 @@
 /* The head of an HTTP/1.1 request, read strictly: CRLF line ends, no folded lines, no control
- * characters, one Host, nothing twice that decides anything. Pure; slices point into the input. */
+ * characters, one Host, nothing twice that decides anything. Proxies and health checks of HTTP/1.0
+ * are read too; they may leave Host out. Pure; slices point into the input. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 
 struct request {
 	struct sb_str method, path; /* path begins with / and ends before a ? */
+	bool is_1_0;                /* ends its connection, upgrades nothing, waits for no 100 */
 	struct {
 		struct sb_str name, value;
 	} fields[REQUEST_FIELDS];

@@ -11,10 +11,11 @@
 
 #define KEY_CHARS 24 /* 16 bytes in base64 */
 
+/* RFC 9110 7.8: what HTTP/1.0 asks for is not looked at. */
 bool upgrade_is_asked(const struct request *request)
 {
-	return request_field(request, "upgrade").n > 0 ||
-	       request_lists(request, "connection", "upgrade");
+	return !request->is_1_0 && (request_field(request, "upgrade").n > 0 ||
+	                            request_lists(request, "connection", "upgrade"));
 }
 
 static bool is_base64(char c)

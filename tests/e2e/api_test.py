@@ -170,14 +170,24 @@ def test_fragments_are_counted_together():
         assert close_code(s) == 1009
 
 
-def test_http_is_get_of_1_1_and_two_posts():
+def test_http_is_get_and_head_and_two_posts():
     with Platform() as p:
-        for method in ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
             assert request(p, method, "/healthz").status == 405, method
         assert request(p, "POST", "/healthz", "{}").status == 405
+        for path in ("/healthz", "/", "/api/v1/nothing"):
+            whole, bare = request(p, "GET", path), request(p, "HEAD", path)
+            assert (bare.status, bare.getheader("content-length")) == (whole.status, str(len(whole.data))), path
+            assert bare.data == b"" and bare.getheader("content-type") == whole.getheader("content-type")
         s = socket.create_connection(p.http, timeout=20)
-        s.sendall(b"GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n")
-        assert head(s) == 505
+        s.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")  # a load balancer's check
+        got = b""
+        while piece := s.recv(4096):
+            got += piece
+        assert got.startswith(b"HTTP/1.1 200 ") and b"connection: close" in got and got.endswith(b"\r\n\r\nok\n"), got
+        s = socket.create_connection(p.http, timeout=20)
+        s.sendall(b"GET /api/v1 HTTP/1.0\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+        assert head(s) == 426
         s = socket.create_connection(p.http, timeout=20)
         s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
         got = b""

@@ -203,4 +203,4 @@ def test_retention_drops_what_is_older():
 if __name__ == "__main__":
     if os.geteuid() != 0:  # a small file system needs no more than a user namespace
         os.execvp("unshare", ["unshare", "-rm", sys.executable, *sys.argv])
-    run(globals() if len(sys.argv) < 2 else {name: globals()[name] for name in sys.argv[1:]})
+    run(globals())

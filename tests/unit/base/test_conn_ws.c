@@ -254,7 +254,10 @@ static void what_is_no_proper_request_is_refused(void **state)
 	} rows[] = {
 		{ "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 400 " },
 		{ "\x10\x0c", "HTTP/1.1 400 " }, /* MQTT itself */
-		{ "GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 505 " },
+		{ "GET / HTTP/2.0\r\n\r\n", "HTTP/1.1 505 " },
+		{ "GET /mqtt HTTP/1.0\r\nHost: h\r\nUpgrade: websocket\r\n"
+		  "Connection: upgrade\r\n\r\n",
+		  "HTTP/1.1 426 " },
 		{ "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
 		  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 		  "Sec-WebSocket-Version: 13\r\n\r\n",

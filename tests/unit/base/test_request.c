@@ -69,12 +69,22 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
 		{ "GE@T / HTTP/1.1\r\nHost: x\r\n\r\n", 400 },
 		{ "\x16\x03\x01", 400 }, /* TLS to a plain port */
 		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400 },
-		{ "GET / HTTP/1.0\r\nHost: x\r\n\r\n", 505 },
+		{ "GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", 400 },
+		{ "GET / HTTP/0.9\r\nHost: x\r\n\r\n", 505 },
 		{ "GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505 },
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_int_equal(read_text(rows[i].text), -rows[i].status);
+}
+
+static void http_1_0_needs_no_host(void **state)
+{
+	(void)state;
+	assert_true(read_text("GET / HTTP/1.0\r\n\r\n") > 0);
+	assert_true(request.is_1_0);
+	assert_true(read_text("GET / HTTP/1.1\r\nHost: x\r\n\r\n") > 0);
+	assert_false(request.is_1_0);
 }
 
 static void a_head_has_8_kib_and_64_fields_at_most(void **state)
@@ -138,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_is_read_once_it_is_complete),
 		cmocka_unit_test(what_could_be_read_in_two_ways_is_refused),
+		cmocka_unit_test(http_1_0_needs_no_host),
 		cmocka_unit_test(a_head_has_8_kib_and_64_fields_at_most),
 		cmocka_unit_test(lists_are_joined_over_their_fields),
 		cmocka_unit_test(a_body_has_one_length),
