@@ -113,6 +113,7 @@ static void forget(struct revoked *revoked, struct entry *entry)
 static void tidy(struct revoked *revoked, int64_t now_ns)
 {
 	size_t n = map_count(revoked->entries);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointers are what is kept */
 	struct entry **ended = calloc(n + 1, sizeof(*ended));
 	struct entry *first = NULL;
 	struct entry *entry;

@@ -1,6 +1,7 @@
 #include "connack.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "acl.h"
@@ -28,23 +29,18 @@ static void put_u32(struct writer *w, uint8_t id, uint32_t v)
 /* A part of the topics for this client's responses: whoever asks for it may subscribe there. */
 static void put_responses(struct writer *w, const struct conn *c)
 {
-	static const char begin[] = "responses/";
 	const struct connect *req = c->connect;
-	char topic[sizeof(begin) + CONNECT_ID_MAX + 2];
-	size_t n = sizeof(begin) - 1;
+	char topic[CONNECT_ID_MAX + 16];
+	bool part;
 
 	for (uint16_t i = 0; i < req->id_n; i++)
 		if (strchr("/+#", req->id[i]))
 			return;
-	memcpy(topic, begin, n);
-	memcpy(topic + n, req->id, req->id_n);
-	n += req->id_n;
-	memcpy(topic + n, "/#", 2);
-	bool part;
-	if (acl_subscribe(c->session, sb_str_of(topic, n + 2), &part) || part)
+	size_t n = (size_t)snprintf(topic, sizeof(topic), "responses/%.*s/#", req->id_n, req->id);
+	if (acl_subscribe(c->session, sb_str_of(topic, n), &part) || part)
 		return;
 	writer_u8(w, PROPERTY_RESPONSE_INFORMATION);
-	writer_binary(w, topic, n);
+	writer_binary(w, topic, n - strlen("/#"));
 }
 
 static void write_properties(struct writer *w, const struct conn *c)

@@ -269,6 +269,26 @@ static bool route(struct conn *c, const struct publish *p, enum topic_kind kind,
 	return persist_commit(srv) && p->qos;
 }
 
+static int refuse_retained(struct conn *c, const struct publish *p)
+{
+	static const char why[] = "no room for another retained message (max-retained, "
+				  "max-retained-bytes)";
+
+	metrics_count(c->srv->m.retained_refused, 1);
+	limit_session(c->session, LIMIT_retained, why);
+	return refuse(c, p, REASON_QUOTA, why);
+}
+
+/* Its record is what is waited for, instead of the rows. */
+static int wait_for_record(struct conn *c, const struct publish *p, bool telemetry, uint32_t *ref)
+{
+	if (telemetry)
+		pending_mute(&c->srv->pending);
+	if (acks_reserve(c, p->id, p->qos, 0, ref) < 0)
+		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
+	return 0;
+}
+
 /* The publish is well formed and allowed; device: of telemetry, else 0. */
 static int accept(struct conn *c, const struct publish *p, sb_device device, enum topic_kind kind)
 {
@@ -277,15 +297,10 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 	bool telemetry = kind == TOPIC_TELEMETRY;
 	bool windowed = p->qos && (keeps || (telemetry && c->acks));
 	bool heard = true;
-	static const char no_room[] = "no room for another retained message (max-retained, "
-				      "max-retained-bytes)";
 	uint32_t ref = 0;
 
-	if (p->retain && !keeps) {
-		metrics_count(srv->m.retained_refused, 1);
-		limit_session(c->session, LIMIT_retained, no_room);
-		return refuse(c, p, REASON_QUOTA, no_room);
-	}
+	if (p->retain && !keeps)
+		return refuse_retained(c, p);
 	/* Storage is behind, and this might have to be stored for somebody. */
 	if (p->qos && srv->persist.n_sessions && !persist_ready(srv))
 		return stall(c);
@@ -293,20 +308,16 @@ static int accept(struct conn *c, const struct publish *p, sb_device device, enu
 	if (windowed && acks_reserve(c, p->id, p->qos, waits, &ref) < 0)
 		return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
 	if (telemetry) {
-		int r = store(c, p, device, windowed, ref);
-		if (r == CONN_AGAIN && windowed)
+		int stored = store(c, p, device, windowed, ref);
+		if (stored == CONN_AGAIN && windowed)
 			acks_undo(c);
-		if (r)
-			return r == 2 ? 0 : r;
+		if (stored)
+			return stored == 2 ? 0 : stored;
 	}
 	bool recorded = route(c, p, kind, &heard);
-	if (recorded && !windowed) {
-		/* Instead of the acknowledgement that follows the rows. */
-		if (telemetry)
-			pending_mute(&srv->pending);
-		if (acks_reserve(c, p->id, p->qos, 0, &ref) < 0)
-			return conn_fail(c, REASON_UNSPECIFIED, "out of memory");
-	}
+	int r = recorded && !windowed ? wait_for_record(c, p, telemetry, &ref) : 0;
+	if (r)
+		return r;
 	if (recorded)
 		persist_acknowledge(c, ref);
 	if (keeps)

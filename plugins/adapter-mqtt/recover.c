@@ -216,6 +216,7 @@ static void sort_items(struct persist *ps)
 
 	for (struct persist_item *at = ps->items.next; at != &ps->items; at = at->next)
 		n++;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointers are what is sorted */
 	struct persist_item **all = n ? malloc(n * sizeof(*all)) : NULL;
 	if (!all) {
 		/* Out of order nothing could be given back: then it is all written anew. */

@@ -190,6 +190,7 @@ static void add_share(struct route *rt, struct share *sh)
 
 	if (rs->n_shares == rs->cap_shares) {
 		void *list = rs->shares;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointers are what is kept */
 		if (!more(&list, &rs->cap_shares, sizeof(*rs->shares))) {
 			rt->lost = true;
 			return;

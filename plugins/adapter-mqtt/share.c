@@ -60,14 +60,14 @@ void share_deliver(struct route *rt, struct share *sh, const struct session *exc
 		if (sub->session == except || !acl_takes(rt, sub) ||
 		    inflight_offer(sub->session, rt, &d) != 0)
 			continue;
-		sh->turn = (sub->at + 1) % sh->list.n;
+		sh->turn = sub->at + 1;
 		return;
 	}
 	struct sub *sub = longest_wait(rt, sh, except);
 	if (!sub)
 		return;
 	d = delivery(rt, sh, sub);
-	sh->turn = (sub->at + 1) % sh->list.n;
+	sh->turn = sub->at + 1;
 	inflight_deliver(sub->session, rt, &d);
 }
 

@@ -98,7 +98,7 @@ class Platform:
             code = self.stop()
             if kind is None:
                 assert code == 0, f"exit code {code}\n{self.log()[-6000:]}"
-        if kind is not None:
+        if kind not in (None, SystemExit):
             print("\n".join(self.log().splitlines()[-40:]), file=sys.stderr)
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
