@@ -216,7 +216,22 @@ static void call_run_blocking(void *ud)
 
 	if (!c->cancelled)
 		call_run(c);
+	else
+		call_refuse(c, RPC_CANCELLED, NULL, NULL);
 	server_post(c->api, call_end, c);
+}
+
+bool rpc_cancel(struct call *from, const json_t *id)
+{
+	bool found = false;
+
+	for (struct call *c = from->session->calls; c; c = c->next) {
+		if (c == from || !c->id || !json_equal(c->id, id))
+			continue;
+		c->cancelled = true;
+		found = true;
+	}
+	return found;
 }
 
 /* ---- requests */

@@ -47,7 +47,7 @@ struct call {
 	struct wire result;
 	struct token_claims who; /* as of the call */
 	struct session *session; /* api thread only; NULL once the client is gone */
-	_Atomic bool cancelled;  /* the client is gone: stop early */
+	_Atomic bool cancelled;  /* the client is gone, or took it back: stop early */
 	bool renewed;            /* who has a new token: the session goes on with it */
 	struct call_error error;
 	/* rpc.c */
@@ -72,5 +72,8 @@ bool call_bool(const struct call *c, const char *key);
 struct rpc;
 int rpc_new(struct rpc **out, struct api *api); /* reads the schemas */
 struct rpc *rpc_free(struct rpc *rpc);
+/* Takes back a call of this client that is under way, but the one it is asked from: it ends early,
+ * as its method allows. False: there is none with this id. Api thread. */
+bool rpc_cancel(struct call *from, const json_t *id);
 /* One message of a client: answers now or later. Api thread. */
 void rpc_take(struct session *s, const void *p, size_t n);

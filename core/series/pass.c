@@ -11,6 +11,7 @@
 #include "series/blocks.h"
 #include "series/bucket.h"
 #include "series/chunk.h"
+#include "series/fetched.h"
 #include "series/generation.h"
 #include "series/merge.h"
 #include "series/source.h"
@@ -139,6 +140,8 @@ static int wait_for_next(struct pass *p, const struct sb_chunk *c, uint64_t seq)
 static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
 {
 	struct pass *p = ud;
+	if (p->from->stop && p->from->stop(p->from->stop_ud))
+		return told(p, -ECANCELED);
 	int r = settle(p, c->t_min_ns, false);
 	if (r >= 0)
 		r = drain(p, c->t_min_ns, false);
@@ -179,7 +182,9 @@ static int blocks_merge(struct pass *p)
 		.from_ns = p->want->from_ns,
 		.to_ns = endless ? INT64_MAX : p->want->last_ns + 1,
 	};
-	int r = blocks_scan(p->from->blocks, &scan, chunk_seen, p);
+	int r;
+	if (!p->from->fetched || !fetched_scan(p->from->fetched, p->want, chunk_seen, p, &r))
+		r = blocks_scan(p->from->blocks, &scan, chunk_seen, p);
 	if (r == SB_E_CORRUPT) {
 		chunk_bad(p, r);
 		r = 0;

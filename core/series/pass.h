@@ -2,10 +2,12 @@
  * chunk of each block in memory at a time. */
 #pragma once
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct blocks;
 struct bucket_summary;
+struct fetched;
 struct generation;
 struct series_point;
 struct source_want;
@@ -14,7 +16,10 @@ struct pass_from {
 	const struct blocks *blocks;
 	struct generation *const *generations; /* taken before this pass */
 	uint32_t n;
-	_Atomic uint64_t *corrupt; /* chunks that could not be read */
+	_Atomic uint64_t *corrupt;     /* chunks that could not be read */
+	const struct fetched *fetched; /* chunks that need not be read again; may be NULL */
+	bool (*stop)(void *ud); /* asked at each chunk: true ends it with -ECANCELED; may be NULL */
+	void *stop_ud;
 };
 
 struct pass_to { /* non-zero stops */

@@ -16,6 +16,7 @@
 #include "series/catalog.h"
 #include "series/checkpoint.h"
 #include "series/feed.h"
+#include "series/fetched.h"
 #include "series/flush.h"
 #include "series/generation.h"
 #include "series/head.h"
@@ -202,20 +203,77 @@ static void bounds(struct series_db *db, struct generation *const *g, uint32_t n
 	}
 }
 
+struct series_view {
+	struct generation *generations[HEAD_GENERATIONS];
+	struct pass_from from;
+	struct fetched fetched;
+	int64_t first_ns, last_ns;
+};
+
+static void view_take(struct series_db *db, struct series_view *view)
+{
+	/* The head first: what is flushed meanwhile is then seen twice, which merging mends. */
+	uint32_t n = head_take(&db->head, view->generations);
+	view->from = (struct pass_from){ .blocks = &db->blocks,
+		                         .generations = view->generations,
+		                         .n = n,
+		                         .corrupt = &db->corrupt,
+		                         .fetched = &view->fetched };
+	bounds(db, view->generations, n, &view->first_ns, &view->last_ns);
+}
+
+static void view_drop(struct series_view *view)
+{
+	fetched_fini(&view->fetched);
+	for (uint32_t i = 0; i < view->from.n; i++)
+		generation_unref(view->generations[i]);
+}
+
+int series_view_open(struct series_db *db, struct series_view **out)
+{
+	struct series_view *view = calloc(1, sizeof(*view));
+	if (!view)
+		return -ENOMEM;
+	view_take(db, view);
+	*out = view;
+	return 0;
+}
+
+struct series_view *series_view_close(struct series_view *view)
+{
+	if (view)
+		view_drop(view);
+	free(view);
+	return NULL;
+}
+
+int series_view_query(struct series_view *view, const struct series_query *q)
+{
+	view->from.stop = q->stop;
+	view->from.stop_ud = q->ud;
+	return query_run(&view->from, q, view->first_ns, view->last_ns);
+}
+
+void series_view_fetch(struct series_view *view, struct series *const *series, uint32_t n,
+                       int64_t from_ns, int64_t to_ns, bool (*stop)(void *ud), void *ud)
+{
+	view->fetched.stop = stop;
+	view->fetched.stop_ud = ud;
+	fetched_fill(&view->fetched, view->from.blocks, series, n, from_ns, to_ns - 1);
+}
+
+void series_view_bounds(const struct series_view *view, int64_t *first_ns, int64_t *last_ns)
+{
+	*first_ns = view->first_ns;
+	*last_ns = view->last_ns;
+}
+
 int series_db_query(struct series_db *db, const struct series_query *q)
 {
-	struct generation *g[HEAD_GENERATIONS];
-	int64_t first;
-	int64_t last;
-	/* The head first: what is flushed meanwhile is then seen twice, which merging mends. */
-	uint32_t n = head_take(&db->head, g);
-	struct pass_from from = {
-		.blocks = &db->blocks, .generations = g, .n = n, .corrupt = &db->corrupt
-	};
-	bounds(db, g, n, &first, &last);
-	int r = query_run(&from, q, first, last);
-	for (uint32_t i = 0; i < n; i++)
-		generation_unref(g[i]);
+	struct series_view view = { 0 };
+	view_take(db, &view);
+	int r = series_view_query(&view, q);
+	view_drop(&view);
 	return r;
 }
 

@@ -116,9 +116,23 @@ struct series_query {
 	/* One of them is called per result, in order of time; non-zero stops. */
 	int (*point)(void *ud, const struct series_point *p);
 	int (*bucket)(void *ud, const struct series_bucket *b);
+	/* Asked for every chunk that is read: true ends the query with -ECANCELED. May be NULL. */
+	bool (*stop)(void *ud);
 	void *ud;
 };
 int series_db_query(struct series_db *db, const struct series_query *q);
+/* Many queries over what there was at one moment, one thread at a time. What is in memory stays
+ * there until it is closed: for one answer, not for ever. */
+struct series_view;
+int series_view_open(struct series_db *db, struct series_view **out);
+struct series_view *series_view_close(struct series_view *view); /* NULL in, NULL out */
+int series_view_query(struct series_view *view, const struct series_query *q);
+/* Reads the blocks for these series at once, 4 MiB at most, in place of what was read before:
+ * queries of them in [from, to) are answered out of it. */
+void series_view_fetch(struct series_view *view, struct series *const *series, uint32_t n,
+                       int64_t from_ns, int64_t to_ns, bool (*stop)(void *ud), void *ud);
+/* Nothing lies outside; first > last: there is nothing. */
+void series_view_bounds(const struct series_view *view, int64_t *first_ns, int64_t *last_ns);
 
 struct series_stats {
 	uint64_t head_bytes, head_rows, rows_total, points_total, flushes, flush_failures,

@@ -215,6 +215,17 @@ export interface ConfigState {
 
 /** Every method with its parameters and its result. */
 export interface Methods {
+  /** Takes back a call of this connection that is under way: a query stops within a chunk and answers cancelled; what has begun to change something ends as it would. Role: viewer. */
+  "call.cancel": {
+    params: {
+      /** the id the call was sent with */
+      id: number | string;
+    };
+    result: {
+      /** it was under way */
+      found: boolean;
+    };
+  };
   /** Lets pending or expected devices take part. Role: operator. */
   "device.approve": {
     params: {
@@ -431,24 +442,32 @@ export interface Methods {
       errors: string[];
     };
   };
-  /** Newest values of many devices. Role: viewer. */
+  /** Newest values of many series, from memory; unknown devices are left out. Role: viewer. */
   "telemetry.latest": {
     params: {
-      /** which */
-      devices: string[];
-      /** only these names */
+      /** device id; or devices, or query */
+      device?: string;
+      /** ids of several devices */
+      devices?: string[];
+      /** devices by the words of device.list; "" is all of them */
+      query?: string;
+      /** names; * stands for any text, ? for one character; absent: all */
       series?: string[];
     };
     result: {
       points: Point[];
     };
   };
-  /** History: raw points, or buckets with count, min, max, mean, first, last. Role: viewer. */
+  /** History of one series or many: raw points, or buckets with count, min, max, mean, first, last; a page at a time. Role: viewer. */
   "telemetry.query": {
     params: {
-      /** device id */
-      device: string;
-      /** names; absent: all of the device */
+      /** device id; or devices, or query */
+      device?: string;
+      /** ids of several devices */
+      devices?: string[];
+      /** devices by the words of device.list; "" is all of them */
+      query?: string;
+      /** names; * stands for any text, ? for one character; absent: all */
       series?: string[];
       /** inclusive, milliseconds since 1970 UTC; the fraction is kept to a microsecond; default: 24 h before to */
       from?: number;
@@ -456,13 +475,20 @@ export interface Methods {
       to?: number;
       /** bucket width in ms; absent or 0: raw */
       bucket?: number;
-      /** points or buckets per series */
+      /** points or buckets per series; default 10000, with page none */
       limit?: number;
       /** which end the limit keeps; the answer is in this order */
       order?: "asc" | "desc";
+      /** values in one answer, over all series; there is a cursor if there is more; default 100000 with devices, query or cursor, else there is no page but limit */
+      page?: number;
+      /** from the page before; the other parameters as there; without to, that of the first page holds. Good for ever, also after a restart */
+      cursor?: string;
     };
     result: {
+      /** by device, then series, in the order they were made; a series that fills several pages stands in each; of many devices, those without values are left out */
       series: QueriedSeries[];
+      /** there is more; absent on the last page */
+      cursor?: string;
     };
   };
   /** Live values as event telemetry; a slow client gets a gap count, never old data late. Role: viewer. */
@@ -576,7 +602,7 @@ export interface Events {
 
 export type EventName = keyof Events;
 
-export type ErrorName = "parse_error" | "invalid_request" | "method_not_found" | "invalid_params" | "internal_error" | "unauthenticated" | "forbidden" | "not_found" | "exists" | "conflict" | "too_large" | "rate_limited" | "unavailable";
+export type ErrorName = "parse_error" | "invalid_request" | "method_not_found" | "invalid_params" | "internal_error" | "cancelled" | "unauthenticated" | "forbidden" | "not_found" | "exists" | "conflict" | "too_large" | "rate_limited" | "unavailable";
 
 /** What a refused call carries. */
 export interface CallError {

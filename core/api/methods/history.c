@@ -1,33 +1,55 @@
 /* telemetry.query: the past of series, raw or in buckets. */
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <signalbox/services.h>
 
 #include "api/describe.h"
-#include "api/methods/named.h"
+#include "api/methods/chosen.h"
+#include "api/position.h"
 #include "api/rpc.h"
+#include "api/select.h"
 #include "api/server.h"
 #include "base/clock.h"
+#include "base/own.h"
 #include "methods.gen.h"
 #include "registry/registry.h"
 #include "series/catalog.h"
 #include "series/series.h"
 
-#define DAY_NS  (24 * 3600 * NS_PER_S)
-#define LONG_NS (20 * NS_PER_S) /* of one call: others wait for the same threads */
+#define DAY_NS      (24 * 3600 * NS_PER_S)
+#define LONG_NS     (20 * NS_PER_S) /* of one call: others wait for the same threads */
+#define SLICE_NS    (2 * NS_PER_S)  /* of one page, if there is anything in it */
+#define PAGE_VALUES 100000
+#define PAGE_BYTES  (4u << 20)
+#define GROUP_MAX   256 /* series whose blocks are read at once */
 
 struct history {
 	struct call *c;
 	struct series_query query;
-	uint64_t limit, n;
-	int64_t until_ns; /* monotonic */
+	struct series_view *view;
+	struct select select;
+	uint64_t limit, n; /* of the series: allowed, given so far */
+	int64_t begun_ns;  /* monotonic */
 	bool truncated, late;
+	/* pages */
+	bool paged, many;     /* many: series without values are left out */
+	uint64_t page, total; /* values in this answer */
+	bool full, moved;     /* moved: a series was finished */
+	uint64_t question;
+	struct position at; /* where it would go on */
+	uint32_t skip;      /* values at at.ts_ns that were given before */
+	struct device *devices[GROUP_MAX];
+	struct series *series[GROUP_MAX];
+	uint32_t group;
 };
 
 static bool is_late(struct history *h)
 {
-	h->late = h->late || clock_mono() >= h->until_ns;
+	int64_t most_ns = h->paged && (h->moved || h->total) ? SLICE_NS : LONG_NS;
+
+	h->late = h->late || clock_mono() - h->begun_ns >= most_ns;
 	return h->late;
 }
 
@@ -35,17 +57,47 @@ static bool is_late(struct history *h)
 static bool is_over(struct history *h)
 {
 	h->truncated = h->n >= h->limit;
-	return h->truncated || h->c->cancelled || h->c->out.bad || (h->n % 256 == 0 && is_late(h));
+	if (h->truncated || h->c->cancelled || h->c->out.bad)
+		return true;
+	h->full = h->paged && (h->total >= h->page || h->c->out.n > PAGE_BYTES);
+	return h->full || (h->total % 256 == 0 && is_late(h));
+}
+
+/* Asked for each chunk. */
+static bool is_stopped(void *ud)
+{
+	struct history *h = ud;
+
+	return h->c->cancelled || is_late(h);
+}
+
+enum { GIVE, STOP, LEAVE_OUT };
+
+/* Before each point or bucket. */
+static int admit(struct history *h, int64_t ts_ns)
+{
+	if (h->skip && ts_ns == h->at.ts_ns) {
+		h->skip--;
+		return LEAVE_OUT;
+	}
+	if (is_over(h))
+		return STOP;
+	h->at.skip = h->at.inside && ts_ns == h->at.ts_ns ? h->at.skip + 1 : 1;
+	h->at.ts_ns = ts_ns;
+	h->at.inside = true;
+	h->n++;
+	h->total++;
+	return GIVE;
 }
 
 static int point_give(void *ud, const struct series_point *p)
 {
 	struct history *h = ud;
 	struct wire *w = &h->c->result;
+	int answer = admit(h, p->ts_ns);
 
-	if (is_over(h))
-		return 1;
-	h->n++;
+	if (answer != GIVE)
+		return answer == STOP;
 	wire_array(w);
 	describe_ns(w, p->ts_ns);
 	describe_point_value(w, p);
@@ -66,9 +118,10 @@ static int bucket_give(void *ud, const struct series_bucket *b)
 
 	if (b->count == 0)
 		return 0;
-	if (is_over(h))
-		return 1;
-	h->n++;
+	int answer = admit(h, b->t_ns);
+
+	if (answer != GIVE)
+		return answer == STOP;
 	wire_array(w);
 	describe_ns(w, b->t_ns);
 	wire_u64(w, b->count);
@@ -86,11 +139,39 @@ static int bucket_give(void *ud, const struct series_bucket *b)
 	return 0;
 }
 
-static int history_give(struct history *h, const struct device *dev, struct series *s)
+/* ---- one series */
+
+/* Where it goes on: behind what an answer before gave of this series. False: there is no more. */
+static bool range_take(struct history *h)
+{
+	const struct position *at = &h->at;
+
+	h->query.from_ns = at->from_ns;
+	h->query.to_ns = at->to_ns;
+	h->skip = 0;
+	if (!at->inside)
+		return true;
+	h->skip = at->skip;
+	if (!h->query.newest_first) {
+		h->query.from_ns = MAX(at->from_ns, at->ts_ns);
+	} else if (h->query.bucket_ns) {
+		h->query.to_ns = MIN(at->to_ns, at->ts_ns); /* the begin of the bucket */
+		h->skip = 0;
+	} else if (at->ts_ns < INT64_MAX) {
+		h->query.to_ns = MIN(at->to_ns, at->ts_ns + 1);
+	}
+	return h->query.from_ns < h->query.to_ns;
+}
+
+static int series_give(struct history *h, const struct device *dev, struct series *s)
 {
 	struct wire *w = &h->c->result;
+	struct wire before = *w;
+	size_t n = w->out->n;
+	uint64_t total = h->total;
+	int r = 0;
 
-	h->n = 0;
+	h->n = h->at.given;
 	h->truncated = false;
 	h->query.series = s;
 	wire_map(w);
@@ -102,16 +183,91 @@ static int history_give(struct history *h, const struct device *dev, struct seri
 	wire_str(w, s->unit);
 	wire_key(w, h->query.bucket_ns ? "buckets" : "points");
 	wire_array(w);
-	int r = series_db_query(h->c->api->config.series, &h->query);
-
+	if (range_take(h)) {
+		h->query.limit = h->limit - h->n + h->skip + 1; /* one more tells of more */
+		r = series_view_query(h->view, &h->query);
+	}
 	wire_array_end(w);
 	if (h->truncated) {
 		wire_key(w, "truncated");
 		wire_bool(w, true);
 	}
 	wire_map_end(w);
+	if (h->many && h->total == total) { /* nothing in it */
+		*w = before;
+		w->out->n = n;
+	}
+	h->at.given = h->n;
+	return r == -ECANCELED ? 0 : MIN(r, 0);
+}
+
+/* ---- many of them */
+
+/* The next few series, and what the blocks have of them. */
+static int group_take(struct history *h, uint32_t most)
+{
+	int r = 1;
+
+	h->group = 0;
+	while (h->group < most && r > 0) {
+		r = select_next(&h->select, &h->devices[h->group], &h->series[h->group]);
+		h->group += r > 0;
+	}
+	if (r >= 0 && h->group > 1 && h->at.from_ns < h->at.to_ns)
+		series_view_fetch(h->view, h->series, h->group, h->at.from_ns, h->at.to_ns,
+		                  is_stopped, h);
 	return r < 0 ? r : 0;
 }
+
+static bool is_ended(const struct history *h)
+{
+	return h->full || h->late || h->c->cancelled || h->c->out.bad;
+}
+
+static int group_give(struct history *h)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < h->group && r == 0 && !is_ended(h); i++) {
+		const struct device *dev = h->devices[i];
+		struct series *s = h->series[i];
+
+		if (dev->no != h->at.device_no || s->no != h->at.series_no)
+			h->at.inside = false;
+		if (!h->at.inside)
+			h->at.given = 0;
+		h->at.device_no = dev->no;
+		h->at.series_no = s->no;
+		r = series_give(h, dev, s);
+		if (is_ended(h))
+			break;
+		h->moved = true;
+		h->at.series_no++;
+		h->at.inside = false;
+		h->full = h->paged && (h->total >= h->page || h->c->out.n > PAGE_BYTES);
+		(void)is_late(h);
+	}
+	return r;
+}
+
+/* 1: there is more. */
+static int history_give(struct history *h)
+{
+	int r = 0;
+
+	select_seek(&h->select, h->at.device_no, h->at.series_no);
+	for (uint32_t most = 16; r == 0 && !is_ended(h);
+	     most = MIN(2 * most, (uint32_t)GROUP_MAX)) {
+		r = group_take(h, most);
+		if (r == 0 && h->group == 0)
+			return 0;
+		if (r == 0)
+			r = group_give(h);
+	}
+	return r < 0 ? r : 1;
+}
+
+/* ---- the question */
 
 static int64_t time_of(const struct call *c, const char *key, int64_t fallback)
 {
@@ -120,79 +276,83 @@ static int64_t time_of(const struct call *c, const char *key, int64_t fallback)
 	return json_is_number(value) ? describe_ms_to_ns(json_number_value(value)) : fallback;
 }
 
+static int times_take(struct call *c, struct history *h)
+{
+	int64_t to_ns = time_of(c, "to", clock_utc() + NS_PER_MS);
+	struct sb_str cursor = call_str(c, "cursor");
+
+	h->at.to_ns = to_ns;
+	h->at.from_ns = time_of(c, "from", MAX(to_ns, INT64_MIN + DAY_NS) - DAY_NS);
+	if (h->at.from_ns > h->at.to_ns)
+		return call_refuse(c, RPC_INVALID_PARAMS, "/from", "must not be behind to");
+	h->question = position_question(c->params);
+	int r = cursor.p ? position_take(&h->at, cursor, h->question) : 0;
+
+	if (r == SB_E_CONFLICT)
+		return call_refuse(c, RPC_INVALID_PARAMS, "/cursor",
+		                   "it belongs to another question: repeat the parameters");
+	return r < 0 ? call_refuse(c, RPC_INVALID_PARAMS, "/cursor", "one that a page before gave")
+	             : 0;
+}
+
 static int history_take(struct call *c, struct history *h)
 {
 	struct sb_str order = call_str(c, "order");
-	int64_t now_ns = clock_utc();
 
 	h->c = c;
-	h->limit = (uint64_t)call_int(c, "limit", 10000);
-	h->until_ns = clock_mono() + LONG_NS;
+	h->many = call_str(c, "device").p == NULL;
+	h->paged = h->many || json_object_get(c->params, "page") || call_str(c, "cursor").p;
+	h->page = (uint64_t)call_int(c, "page", PAGE_VALUES);
+	h->limit = (uint64_t)call_int(c, "limit", h->paged ? INT64_MAX : 10000);
+	h->begun_ns = clock_mono();
 	h->query = (struct series_query){
-		.to_ns = time_of(c, "to", now_ns + NS_PER_MS),
 		.bucket_ns = time_of(c, "bucket", 0),
-		.limit = h->limit + 1, /* one more tells whether there is more */
 		.newest_first = order.n == 4,
 		.point = point_give,
 		.bucket = bucket_give,
+		.stop = is_stopped,
 		.ud = h,
 	};
-	h->query.from_ns = time_of(c, "from", h->query.to_ns - DAY_NS);
-	if (h->query.from_ns > h->query.to_ns)
-		return call_refuse(c, RPC_INVALID_PARAMS, "/from", "must not be behind to");
 	if (h->query.bucket_ns && h->query.bucket_ns < NS_PER_MS)
 		return call_refuse_with(c, RPC_INVALID_PARAMS, "/bucket", "1 ms",
 		                        "a wider bucket, or raw");
-	return 0;
-}
-
-/* Every name asked for must exist; without names, all series of the device. */
-static int names_check(struct call *c, const struct device *dev)
-{
-	const json_t *names = json_object_get(c->params, "series");
-	char pointer[40];
-
-	for (size_t i = 0; i < json_array_size(names); i++) {
-		struct series *s = NULL;
-		int r = dev->series ? series_set_resolve(dev->series,
-		                                         named_text(json_array_get(names, i)),
-		                                         SB_STR(""), false, 0, &s)
-		                    : SB_E_NOT_FOUND;
-
-		snprintf(pointer, sizeof(pointer), "/series/%zu", i);
-		if (r < 0)
-			return call_refuse(c, RPC_NOT_FOUND, pointer,
-			                   "the device has no such series");
-	}
-	return 0;
+	return times_take(c, h);
 }
 
 int telemetry_query_call(struct call *c)
 {
-	const json_t *names = json_object_get(c->params, "series");
-	struct history h = { 0 };
-	struct device *dev;
-	int r = registry_find(c->api->config.registry, call_str(c, "device"), &dev);
+	char cursor[POSITION_TEXT];
+	_own_(freep) struct history *h = calloc(1, sizeof(*h));
 
-	r = call_fault(c, r == SB_E_NAME ? SB_E_UNKNOWN_DEVICE : r, "/device");
+	if (!h)
+		return -ENOMEM;
+	int r = chosen_take(c, &h->select, CHOSEN_ALL);
+
 	if (r == 0)
-		r = names_check(c, dev);
+		r = history_take(c, h);
 	if (r == 0)
-		r = history_take(c, &h);
-	if (r)
+		r = series_view_open(c->api->config.series, &h->view);
+	if (r == 0) {
+		wire_map(&c->result);
+		wire_key(&c->result, "series");
+		wire_array(&c->result);
+		r = history_give(h);
+		wire_array_end(&c->result);
+		if (r > 0 && h->paged) {
+			position_give(cursor, &h->at, h->question);
+			wire_key(&c->result, "cursor");
+			wire_text(&c->result, cursor);
+		}
+		wire_map_end(&c->result);
+	}
+	h->view = series_view_close(h->view);
+	select_fini(&h->select);
+	if (r < 0 || c->error.code)
 		return r;
-	wire_map(&c->result);
-	wire_key(&c->result, "series");
-	wire_array(&c->result);
-	struct series *s = dev->series ? series_set_first(dev->series) : NULL;
-
-	for (; s && r == 0 && !c->cancelled && !c->out.bad && !is_late(&h); s = s->next_of_device)
-		if (named_is(names, s))
-			r = history_give(&h, dev, s);
-	wire_array_end(&c->result);
-	wire_map_end(&c->result);
-	if (r == 0 && h.late)
+	if (c->cancelled)
+		return call_refuse(c, RPC_CANCELLED, NULL, "the client took it back");
+	if (h->late && (!h->paged || (!h->moved && !h->total)))
 		return call_refuse_with(c, RPC_TOO_LARGE, NULL, "20 s for one answer",
 		                        "ask for less: a shorter time, fewer series, buckets");
-	return r;
+	return 0;
 }

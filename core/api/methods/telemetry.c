@@ -1,44 +1,47 @@
 /* telemetry.*: values, newest and live. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <signalbox/services.h>
 
 #include "api/describe.h"
 #include "api/live.h"
+#include "api/methods/chosen.h"
 #include "api/methods/named.h"
 #include "api/rpc.h"
+#include "api/select.h"
 #include "api/server.h"
 #include "base/own.h"
 #include "methods.gen.h"
 #include "registry/registry.h"
-#include "series/catalog.h"
 
 /* ---- newest */
 
 int telemetry_latest_call(struct call *c)
 {
-	const json_t *ids = json_object_get(c->params, "devices");
-	const json_t *names = json_object_get(c->params, "series");
+	_own_(freep) struct select *sel = malloc(sizeof(*sel));
+	struct device *dev;
+	struct series *s;
 
-	wire_map(&c->result);
-	wire_key(&c->result, "points");
-	wire_array(&c->result);
-	for (size_t i = 0; i < json_array_size(ids) && !c->cancelled && !c->out.bad; i++) {
-		struct device *dev;
+	if (!sel)
+		return -ENOMEM;
+	int r = chosen_take(c, sel, CHOSEN_KNOWN);
 
-		if (registry_find(c->api->config.registry, named_text(json_array_get(ids, i)),
-		                  &dev) != 0 ||
-		    !dev->series)
-			continue;
-		for (const struct series *s = series_set_first(dev->series); s && !c->out.bad;
-		     s = s->next_of_device)
-			if (named_is(names, s))
-				describe_latest_point(&c->result, c->api, dev, s);
+	if (r == 0) {
+		wire_map(&c->result);
+		wire_key(&c->result, "points");
+		wire_array(&c->result);
+		while (!c->cancelled && !c->out.bad && (r = select_next(sel, &dev, &s)) > 0)
+			describe_latest_point(&c->result, c->api, dev, s);
+		wire_array_end(&c->result);
+		wire_map_end(&c->result);
 	}
-	wire_array_end(&c->result);
-	wire_map_end(&c->result);
-	return 0;
+	select_fini(sel);
+	if (r >= 0 && c->cancelled)
+		return call_refuse(c, RPC_CANCELLED, NULL, NULL);
+	return r > 0 && !c->error.code ? 0 : r;
 }
 
 /* ---- live */
