@@ -1,5 +1,6 @@
 """Who is let in over MQTT and what they may do: passwords, tokens, certificates, pre-shared keys, topic lists; and
 what becomes of open sessions when that changes."""
+import itertools
 import pathlib
 import shutil
 import ssl
@@ -166,7 +167,16 @@ def test_withdrawn_rights_end_what_is_open_and_what_waits():
             with Client(p, "red", PASSWORD) as red:
                 assert red.subscribe("a/#") == 1 and red.subscribe("b/#") == 1
                 p.call("user.update", name="red", subscribe=["b/#"])
-                time.sleep(0.6)
+                probes = itertools.count()
+
+                def is_noticed():
+                    n = next(probes)
+                    admin.publish(f"a/{n}")
+                    admin.publish(f"b/{n}")
+                    assert eventually(lambda: f"b/{n}" in red.topics()), red.got
+                    return f"a/{n}" not in red.topics()
+
+                assert eventually(is_noticed, 5)
                 admin.publish("a/y")
                 admin.publish("b/y")
                 assert eventually(lambda: "b/y" in red.topics()) and "a/y" not in red.topics(), red.got
