@@ -29,6 +29,7 @@ struct pass {
 	int64_t t_min, t_max;
 	uint64_t rank;
 	struct bucket_summary summary;
+	struct grid_cell cell; /* the one last asked for */
 };
 
 static int told(struct pass *p, int r)
@@ -98,14 +99,20 @@ static struct series_point edge_of(const struct chunk *ch, uint8_t type, bool fi
 	return p;
 }
 
+static bool in_one_bucket(struct pass *p, const struct sb_chunk *c)
+{
+	if (c->t_min_ns < p->cell.begin_ns || c->t_min_ns > p->cell.last_ns)
+		p->cell = grid_cell(p->to->grid, c->t_min_ns);
+	return c->t_max_ns <= p->cell.last_ns;
+}
+
 /* 1: the chunk's statistics are all that is needed, unless something overlaps it. */
 static int summarize(struct pass *p, const struct sb_chunk *c)
 {
 	struct chunk ch;
 	struct column_stats st;
-	int64_t width = p->to->bucket_ns;
 	if (!p->to->summary || c->t_min_ns < p->want->from_ns || c->t_max_ns > p->want->last_ns ||
-	    bucket_begin(c->t_min_ns, width) != bucket_begin(c->t_max_ns, width))
+	    !in_one_bucket(p, c))
 		return 0;
 	int r = chunk_open(&ch, c->data);
 	if (r < 0)
@@ -121,7 +128,7 @@ static int summarize(struct pass *p, const struct sb_chunk *c)
 	};
 	p->summary.first = edge_of(&ch, ch.column[which].type, true, &st);
 	p->summary.last = edge_of(&ch, ch.column[which].type, false, &st);
-	return 1;
+	return bucket_enough(p->to->want, &p->summary);
 }
 
 static int wait_for_next(struct pass *p, const struct sb_chunk *c, uint64_t seq)
@@ -194,7 +201,7 @@ static int blocks_merge(struct pass *p)
 
 int pass_run(const struct pass_from *from, const struct source_want *want, const struct pass_to *to)
 {
-	struct pass p = { .from = from, .want = want, .to = to };
+	struct pass p = { .from = from, .want = want, .to = to, .cell = { 0, -1 } };
 	int r = head_merge(&p);
 	if (r >= 0)
 		r = blocks_merge(&p);

@@ -9,6 +9,7 @@ struct blocks;
 struct bucket_summary;
 struct fetched;
 struct generation;
+struct grid;
 struct series_point;
 struct source_want;
 
@@ -24,9 +25,11 @@ struct pass_from {
 
 struct pass_to { /* non-zero stops */
 	int (*point)(void *ud, const struct series_point *p, uint64_t rank);
-	/* A whole chunk that lies in one bucket and overlaps nothing; NULL: points only. */
+	/* A whole chunk that lies in one bucket and overlaps nothing, if it tells all that is
+	 * wanted; NULL: points only. */
 	int (*summary)(void *ud, const struct bucket_summary *s);
-	int64_t bucket_ns;
+	const struct grid *grid; /* of the buckets */
+	uint32_t want;           /* SERIES_* */
 	void *ud;
 };
 

@@ -9,6 +9,7 @@
 
 struct catalog;
 struct docs;
+struct grid;
 struct host;
 struct journal;
 struct journal_commit;
@@ -96,22 +97,49 @@ struct series_point {
 		struct sb_bytes blob;
 	} v;
 };
-/* What buckets tell beyond count, min, max, sum, first and last: only when it is wanted. */
+/* What buckets tell beyond count, min, max, sum, first and last: only when it is wanted. A value
+ * holds until the next one, the last one until the query's end or now; a value from before the
+ * query or bucket is looked up and carried in. With SERIES_AREA or SERIES_STATES there are buckets
+ * without points, too, in which a value held. */
 enum {
-	SERIES_INCREASE = 1, /* of a counter, resets included */
-	SERIES_AREA = 2,     /* value times time, for the mean weighted by time */
+	SERIES_INCREASE = 1,  /* of a counter, resets included */
+	SERIES_AREA = 2,      /* value times time, for the mean weighted by time */
+	SERIES_STATES = 4,    /* how long each value held; transitions */
+	SERIES_QUANTILES = 8, /* sketch.h tells how exact */
+};
+#define SERIES_QUANTILES_MAX 8
+struct series_state {
+	struct series_point value;
+	int64_t held_ns;
 };
 struct series_bucket {
-	int64_t t_ns; /* its begin */
-	uint64_t count;
-	double min, max, sum; /* mean = sum / count */
+	int64_t t_ns, last_ns; /* its ends, both included */
+	int64_t span_ns;       /* the part of it that the query covers, up to now */
+	uint64_t count;        /* 0: first.type is SB_T_NULL */
+	double min, max, sum;  /* mean = sum / count; NaN: no numbers */
 	struct series_point first, last;
+	/* A number below the one before it is a reset: the counter began again at 0. step is from
+	 * the last number before the bucket to its first one, increase from its first to its last:
+	 * a bucket grew by their sum, and buckets together by what the counter counted. */
+	double increase, step;
+	double area, edge_area; /* from first to last; before and behind; value * ns */
+	int64_t held_ns;        /* so long the numbers held that area and edge_area are of */
+	double time_mean;       /* NaN: nothing held */
+	double quantiles[SERIES_QUANTILES_MAX];
+	uint64_t transitions;              /* changes of value, also against the one before */
+	const struct series_state *states; /* the longest held first */
+	uint32_t n_states;
+	int64_t other_ns; /* held by values beyond those */
 };
 struct series_query {
 	struct series *series;
-	int64_t from_ns, to_ns; /* [from, to) */
-	int64_t bucket_ns;      /* 0: raw */
-	uint64_t limit;         /* points or buckets; 0: all */
+	int64_t from_ns, to_ns;  /* [from, to) */
+	int64_t bucket_ns;       /* 0: raw */
+	const struct grid *grid; /* buckets of the calendar; instead of bucket_ns; NULL: none */
+	uint32_t want;           /* SERIES_* of buckets */
+	const double *quantiles; /* [n_quantiles], each 0..1 */
+	uint32_t n_quantiles;
+	uint64_t limit; /* points or buckets; 0: all */
 	bool newest_first;
 	/* One of them is called per result, in order of time; non-zero stops. */
 	int (*point)(void *ud, const struct series_point *p);

@@ -4,11 +4,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct grid;
+
 struct window {
 	int64_t from_ns, last_ns; /* both included */
-	int64_t align_ns;         /* pieces begin at its multiples; 1: anywhere */
+	const struct grid *grid;  /* pieces are whole cells of it; NULL: they begin anywhere */
 	bool newest_first;
-	uint32_t few; /* fewer things than this: wider next time */
+	uint32_t few;  /* fewer things than this: wider next time */
+	uint64_t most; /* cells of a piece; 0: any number */
 	/* Takes all of [from, last]: how many things there were (>= 0), -EOVERFLOW when they are
 	 * too many (the piece comes again, smaller), or another fault, which ends the walk. *stop
 	 * ends it. */
