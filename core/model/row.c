@@ -234,40 +234,54 @@ static void take_value(struct cursor *c, uint8_t tag, struct row_value *value)
 	}
 }
 
-/* Times, flags and columns; the mask of columns, or 0 and c->bad. */
-static uint64_t take_head(struct cursor *c, int64_t base_ns, struct row *out, uint8_t *head)
+/* Times, flags and columns; or c->bad. */
+static void take_head(struct cursor *c, int64_t base_ns, struct row_head *out)
 {
 	uint64_t stream = cursor_take_varint(c);
 	uint64_t flags = 0;
 	uint64_t columns = 0;
-	int64_t ts = 0;
+	uint8_t bits = cursor_take_u8(c);
+	int64_t ts = cursor_take_zz(c);
 
-	*head = cursor_take_u8(c);
-	ts = cursor_take_zz(c);
-	out->ts_ns = *head & HEAD_TS_NS ? plus(ts, base_ns)
-	                                : (int64_t)((uint64_t)plus(ts, floor_ms(base_ns)) *
-	                                            (uint64_t)NS_PER_MS);
-	out->rx_ns = *head & HEAD_RX_IS_TS ? out->ts_ns : plus(cursor_take_zz(c), base_ns);
-	flags = *head & HEAD_FLAGS ? cursor_take_varint(c) : 0;
+	out->bits = bits;
+	out->ts_ns = bits & HEAD_TS_NS ? plus(ts, base_ns)
+	                               : (int64_t)((uint64_t)plus(ts, floor_ms(base_ns)) *
+	                                           (uint64_t)NS_PER_MS);
+	out->rx_ns = bits & HEAD_RX_IS_TS ? out->ts_ns : plus(cursor_take_zz(c), base_ns);
+	flags = bits & HEAD_FLAGS ? cursor_take_varint(c) : 0;
 	columns = cursor_take_varint(c);
 	out->stream = (uint32_t)stream;
 	out->flags = (uint16_t)flags;
-	c->bad |= stream > UINT32_MAX || flags > UINT16_MAX || (*head & ~HEAD_KNOWN);
-	if (!(*head & HEAD_DENSE))
-		return columns;
+	out->columns = columns;
+	c->bad |= stream > UINT32_MAX || flags > UINT16_MAX || (bits & ~HEAD_KNOWN);
+	if (!(bits & HEAD_DENSE))
+		return;
 	c->bad |= columns > ROW_COLUMNS_MAX;
-	return columns >= ROW_COLUMNS_MAX ? UINT64_MAX : (1ULL << columns) - 1;
+	out->columns = columns >= ROW_COLUMNS_MAX ? UINT64_MAX : (1ULL << columns) - 1;
+}
+
+int row_peek(const struct cursor *c, int64_t base_ns, struct row_head *out)
+{
+	struct cursor at = *c;
+
+	take_head(&at, base_ns, out);
+	return at.bad ? SB_E_CORRUPT : 0;
 }
 
 int row_take(struct cursor *c, int64_t base_ns, struct row *out)
 {
-	uint8_t head = 0;
-	uint64_t mask = take_head(c, base_ns, out, &head);
-	size_t n = (size_t)__builtin_popcountll(mask);
+	struct row_head head;
 	const uint8_t *quality = NULL;
 	const uint8_t *tags = NULL;
 
-	if (head & HEAD_QUALITY)
+	take_head(c, base_ns, &head);
+	uint64_t mask = head.columns;
+	size_t n = (size_t)__builtin_popcountll(mask);
+	out->stream = head.stream;
+	out->flags = head.flags;
+	out->ts_ns = head.ts_ns;
+	out->rx_ns = head.rx_ns;
+	if (head.bits & HEAD_QUALITY)
 		quality = cursor_take(c, n);
 	tags = cursor_take(c, (n + 1) / 2);
 	out->n = 0;

@@ -36,5 +36,14 @@ struct row {
  * scaled decimals where that is exact bit for bit. What is no row (columns not ascending, an
  * unknown type, a longer text) makes the buffer bad. */
 void row_give(struct buffer *out, int64_t base_ns, const struct row *row);
+/* What stands in front of the values, without them; c is not moved. 0, or SB_E_CORRUPT. */
+struct row_head {
+	int64_t ts_ns, rx_ns;
+	uint64_t columns; /* a mask */
+	uint32_t stream;
+	uint16_t flags;
+	uint8_t bits; /* row.c's */
+};
+int row_peek(const struct cursor *c, int64_t base_ns, struct row_head *out);
 /* 0, or SB_E_CORRUPT. Blobs are borrowed from the cursor's bytes. */
 int row_take(struct cursor *c, int64_t base_ns, struct row *out);

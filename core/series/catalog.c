@@ -130,6 +130,11 @@ struct series *catalog_at(const struct catalog *cat, uint32_t stream, uint8_t co
 	return places_at(&cat->places, stream, column);
 }
 
+struct places_columns catalog_columns(const struct catalog *cat, uint32_t stream)
+{
+	return places_columns(&cat->places, stream);
+}
+
 uint32_t catalog_stream_device(const struct catalog *cat, uint32_t stream)
 {
 	return places_device(&cat->places, stream);

@@ -15,6 +15,7 @@
 
 struct catalog;
 struct docs;
+struct places_columns;
 struct series_set; /* all series of one device */
 
 #define SERIES_TYPES 7 /* SB_T_* */
@@ -48,7 +49,8 @@ struct sb_str series_unit(const struct series *s); /* empty: unknown */
 sb_series series_handle(const struct series *s);
 struct series *catalog_series(const struct catalog *cat, sb_series handle); /* NULL: unknown */
 struct series *catalog_at(const struct catalog *cat, uint32_t stream, uint8_t column);
-uint32_t catalog_stream_device(const struct catalog *cat, uint32_t stream); /* 0: unknown */
+struct places_columns catalog_columns(const struct catalog *cat, uint32_t stream); /* places.h */
+uint32_t catalog_stream_device(const struct catalog *cat, uint32_t stream);        /* 0: unknown */
 uint32_t catalog_streams(const struct catalog *cat); /* all numbers of streams are smaller */
 /* Gives every (series, type) of a message that has no place yet one: beside the first that has,
  * else in a new stream; streams have 64 columns at most. */

@@ -136,10 +136,27 @@ static int stream_next(struct encoder *e)
 	                         month_last(item->month), &e->rows);
 }
 
+/* Whether the next row is the only one of its time, as nearly all are. */
+static bool is_alone(const struct encoder *e)
+{
+	const struct generation_row *p = e->rows.p + e->next_row;
+	return e->next_row + 1 == e->rows.n || p[1].ts_ns != p[0].ts_ns;
+}
+
 /* Rows of one time stay together, so that no two chunks of a stream begin at the same. */
 static int chunk_fill(struct encoder *e)
 {
 	while (e->next_row < e->rows.n) {
+		if (is_alone(e)) {
+			if (!chunk_writer_room(&e->writer, 1))
+				return 0;
+			generation_get(e->g, e->rows.p[e->next_row].at, &e->row);
+			int r = e->row.n ? chunk_writer_add(&e->writer, &e->row) : 0;
+			if (r < 0 && r != SB_E_TYPE)
+				return r;
+			e->next_row++;
+			continue;
+		}
 		size_t n = time_next(e);
 		if (!chunk_writer_room(&e->writer, e->n_kept))
 			return 0;

@@ -221,16 +221,6 @@ static int rows_push(struct generation_rows *rows, int64_t ts, uint32_t at)
 	return 0;
 }
 
-static bool row_has(const struct row *row, int column)
-{
-	if (column < 0)
-		return true;
-	for (uint16_t i = 0; i < row->n; i++)
-		if (row->values[i].column >= column)
-			return row->values[i].column == column;
-	return false;
-}
-
 /* Places in memory grow with time of arrival. */
 static int rows_compare(const void *a, const void *b)
 {
@@ -259,14 +249,18 @@ int generation_gather(const struct generation *g, uint32_t stream, int column, i
                       int64_t last_ns, struct generation_rows *out)
 {
 	const struct slot *slot = slot_find(g, stream);
-	struct row row;
+	const uint64_t wanted = column < 0 ? UINT64_MAX : 1ULL << column;
+	const struct node *node;
+	struct row_head head;
 	size_t before = out->n;
 	uint32_t at = slot ? atomic_load_explicit(&slot->last, memory_order_acquire) : 0;
-	for (; at; at = node_at(g, at)->older) {
-		generation_get(g, at, &row);
-		if (row.ts_ns < from_ns || row.ts_ns > last_ns || !row_has(&row, column))
+	for (; at; at = node->older) {
+		node = node_at(g, at);
+		struct cursor c = cursor_of(node->bytes, node->n);
+		if (row_peek(&c, node->base_ns, &head) < 0 || head.ts_ns < from_ns ||
+		    head.ts_ns > last_ns || !(head.columns & wanted))
 			continue;
-		int r = rows_push(out, row.ts_ns, at);
+		int r = rows_push(out, head.ts_ns, at);
 		if (r < 0)
 			return r;
 	}

@@ -26,11 +26,14 @@ struct origin {
 	bool least;
 };
 
+enum { GROUPS = INTS_MAX / GROUP };
+
 struct choice {
 	uint64_t bits; /* about what it costs */
 	uint32_t order;
 	enum coder coder;
 	struct origin from; /* RICE, RISE */
+	uint8_t k[GROUPS];
 };
 
 static int64_t minus(int64_t a, int64_t b)
@@ -64,23 +67,33 @@ static void bounds(const int64_t *r, uint32_t n, int64_t *least, int64_t *most)
 	}
 }
 
-static uint64_t pack_cost(const int64_t *r, uint32_t n)
+/* Also the least and the most of all. */
+static uint64_t pack_cost(const int64_t *r, uint32_t n, int64_t *least, int64_t *most)
 {
 	uint64_t bits = 0;
+	*least = *most = r[0];
 	for (uint32_t i = 0; i < n; i += GROUP) {
 		uint32_t m = MIN(n - i, (uint32_t)GROUP);
-		int64_t least;
-		int64_t most;
-		bounds(r + i, m, &least, &most);
-		uint64_t width = width_of((uint64_t)minus(most, least));
-		bits += varint_bits(zz_of(least)) + 8 + (m * width + 7) / 8 * 8;
+		int64_t low;
+		int64_t high;
+		bounds(r + i, m, &low, &high);
+		*least = MIN(*least, low);
+		*most = MAX(*most, high);
+		uint64_t width = width_of((uint64_t)minus(high, low));
+		bits += varint_bits(zz_of(low)) + 8 + (m * width + 7) / 8 * 8;
 	}
 	return bits;
 }
 
-static uint64_t rle_cost(const int64_t *r, uint32_t n)
+/* Sixteen bits a run at least: counting them tells nearly always that it is not worth a look. */
+static uint64_t rle_cost(const int64_t *r, uint32_t n, uint64_t enough)
 {
+	uint64_t runs = 1;
 	uint64_t bits = 0;
+	for (uint32_t i = 1; i < n; i++)
+		runs += r[i] != r[i - 1];
+	if (runs * 16 >= enough)
+		return runs * 16;
 	for (uint32_t i = 0; i < n;) {
 		uint32_t end = i + 1;
 		while (end < n && r[end] == r[i])
@@ -118,26 +131,45 @@ static struct origin origin_of(const int64_t *r, uint32_t n, int64_t least)
 	return (struct origin){ middle, false };
 }
 
-static uint64_t rice_bits(const int64_t *r, uint32_t n, struct origin from, uint32_t k)
+/* Distances, and what Rice codes of them take at least: no k makes a code shorter than the number.
+ */
+static uint64_t distances(const int64_t *r, uint32_t n, struct origin from, uint64_t *d)
+{
+	uint64_t least = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		d[i] = distance(from, r[i]);
+		least += width_of(d[i] | 1);
+	}
+	return least;
+}
+
+static uint64_t rice_bits(const uint64_t *d, uint32_t n, uint64_t most, uint32_t k)
 {
 	uint64_t bits = K_BITS;
+	if (most >> k < ESCAPE) {
+		bits += (uint64_t)n * (k + 1);
+		for (uint32_t i = 0; i < n; i++)
+			bits += d[i] >> k;
+		return bits;
+	}
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t q = distance(from, r[i]) >> k;
+		uint64_t q = d[i] >> k;
 		bits += q < ESCAPE ? q + 1 + k : ESCAPE + 1 + 64;
 	}
 	return bits;
 }
 
-/* The mean of those distances that are at most `most`. */
-static uint64_t mean_of(const int64_t *r, uint32_t n, struct origin from, uint64_t most)
+/* The mean of those distances that are at most `limit`, and the greatest of all. */
+static uint64_t mean_of(const uint64_t *d, uint32_t n, uint64_t limit, uint64_t *most)
 {
 	uint64_t sum = 0;
 	uint64_t count = 1;
+	*most = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t u = distance(from, r[i]);
-		if (u > most)
+		*most = MAX(*most, d[i]);
+		if (d[i] > limit)
 			continue;
-		sum += u;
+		sum += d[i];
 		count++;
 	}
 	return sum / count;
@@ -145,15 +177,16 @@ static uint64_t mean_of(const int64_t *r, uint32_t n, struct origin from, uint64
 
 /* Tried from the mean downwards, and around the mean without what lies far out: a gap in a group is
  * cheaper as an escape than as wide numbers for all. */
-static uint32_t rice_k(const int64_t *r, uint32_t n, struct origin from, uint64_t *bits)
+static uint8_t rice_k(const uint64_t *d, uint32_t n, uint64_t *bits)
 {
-	uint64_t mean = mean_of(r, n, from, UINT64_MAX >> 7);
+	uint64_t most;
+	uint64_t mean = mean_of(d, n, UINT64_MAX >> 7, &most);
 	uint32_t k = width_of(mean);
-	uint32_t low = width_of(mean_of(r, n, from, mean));
+	uint32_t low = width_of(mean_of(d, n, mean, &most));
 	uint32_t best = 0;
 	*bits = UINT64_MAX;
 	for (uint32_t t = k; t + 2 >= k; t--) {
-		uint64_t b = rice_bits(r, n, from, t);
+		uint64_t b = rice_bits(d, n, most, t);
 		if (b < *bits) {
 			*bits = b;
 			best = t;
@@ -162,24 +195,31 @@ static uint32_t rice_k(const int64_t *r, uint32_t n, struct origin from, uint64_
 			break;
 	}
 	if (low + 2 >= k) /* seen already */
-		return best;
-	uint64_t b = rice_bits(r, n, from, low + 1);
+		return (uint8_t)best;
+	uint64_t b = rice_bits(d, n, most, low + 1);
 	if (b < *bits) {
 		*bits = b;
 		best = low + 1;
 	}
-	return best;
+	return (uint8_t)best;
 }
 
-static uint64_t rice_cost(const int64_t *r, uint32_t n, struct origin from)
+static void rice_consider(struct choice *best, const int64_t *r, uint32_t n, uint32_t order,
+                          uint64_t first, int64_t least)
 {
-	uint64_t bits = varint_bits(zz_of(from.at)) + 7;
+	uint64_t d[INTS_MAX];
+	struct choice mine = { .order = order, .from = origin_of(r, n, least) };
+	mine.coder = mine.from.least ? RISE : RICE;
+	mine.bits = first + varint_bits(zz_of(mine.from.at)) + 7;
+	if (mine.bits + distances(r, n, mine.from, d) >= best->bits)
+		return;
 	for (uint32_t i = 0; i < n; i += GROUP) {
 		uint64_t group;
-		(void)rice_k(r + i, MIN(n - i, (uint32_t)GROUP), from, &group);
-		bits += group;
+		mine.k[i / GROUP] = rice_k(d + i, MIN(n - i, (uint32_t)GROUP), &group);
+		mine.bits += group;
 	}
-	return bits;
+	if (mine.bits < best->bits)
+		*best = mine;
 }
 
 static void consider(struct choice *best, uint64_t bits, uint32_t order, enum coder coder)
@@ -209,17 +249,16 @@ static struct choice choose(const int64_t *v, uint32_t n)
 		uint32_t m = n - order;
 		int64_t least;
 		int64_t most;
-		bounds(rest, m, &least, &most);
+		uint64_t pack = pack_cost(rest, m, &least, &most);
 		if (least == most) {
 			consider(&best, first + varint_bits(zz_of(least)), order, CONST);
 			break;
 		}
-		consider(&best, first + pack_cost(rest, m), order, PACK);
-		consider(&best, first + rle_cost(rest, m), order, RLE);
-		struct origin from = origin_of(rest, m, least);
-		consider(&best, first + rice_cost(rest, m, from), order, from.least ? RISE : RICE);
-		if (best.order == order)
-			best.from = from;
+		consider(&best, first + pack, order, PACK);
+		consider(&best, first + rle_cost(rest, m, best.bits), order, RLE);
+		rice_consider(&best, rest, m, order, first, least);
+		if (best.order < order) /* what differences do not help, theirs do not either */
+			break;
 	}
 	return best;
 }
@@ -257,19 +296,16 @@ static void rice_put(struct bits_out *w, uint64_t u, uint32_t k)
 	}
 }
 
-static void rice_give(struct buffer *out, const int64_t *r, uint32_t n, struct origin from)
+static void rice_give(struct buffer *out, const int64_t *r, uint32_t n, const struct choice *how)
 {
-	buffer_give_zz(out, from.at);
+	buffer_give_zz(out, how->from.at);
 	struct bits_out w = { .p = buffer_room(out, (size_t)n * 12 + 64) };
 	if (!w.p)
 		return;
-	for (uint32_t i = 0; i < n; i += GROUP) {
-		uint32_t m = MIN(n - i, (uint32_t)GROUP);
-		uint64_t bits;
-		uint32_t k = rice_k(r + i, m, from, &bits);
-		bits_put(&w, k, K_BITS);
-		for (uint32_t j = 0; j < m; j++)
-			rice_put(&w, distance(from, r[i + j]), k);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i % GROUP == 0)
+			bits_put(&w, how->k[i / GROUP], K_BITS);
+		rice_put(&w, distance(how->from, r[i]), how->k[i / GROUP]);
 	}
 	out->n = (size_t)(bits_end(&w) - out->p);
 }
@@ -312,7 +348,7 @@ void ints_give(struct buffer *out, const int64_t *v, uint32_t n)
 		break;
 	case RICE:
 	case RISE:
-		rice_give(out, rest, n - how.order, how.from);
+		rice_give(out, rest, n - how.order, &how);
 		break;
 	case RLE:
 		rle_give(out, rest, n - how.order);

@@ -10,6 +10,7 @@
 #include "series/catalog.h"
 #include "series/column.h"
 #include "series/numbers.h"
+#include "series/places.h"
 #include "series/series.h"
 
 #define LOCKS      64
@@ -135,10 +136,14 @@ static void entry_set(struct entry *e, const struct row *row, const struct row_v
 
 static void row_put(struct latest *l, const struct row *row, bool old)
 {
-	pthread_mutex_t *lock = &l->locks[catalog_stream_device(l->catalog, row->stream) % LOCKS];
+	const struct places_columns columns = catalog_columns(l->catalog, row->stream);
+	pthread_mutex_t *lock = &l->locks[columns.device_no % LOCKS];
 	pthread_mutex_lock(lock);
 	for (uint16_t i = 0; i < row->n; i++) {
-		const struct series *s = catalog_at(l->catalog, row->stream, row->values[i].column);
+		uint8_t at = row->values[i].column;
+		const struct series *s = at < columns.n ? atomic_load_explicit(&columns.at[at],
+		                                                               memory_order_acquire)
+		                                        : NULL;
 		struct entry *e = s ? entry_get(l, s->no) : NULL;
 		if (e && (e->type == SB_T_NULL || row->ts_ns > e->ts_ns ||
 		          (row->ts_ns == e->ts_ns && !old)))

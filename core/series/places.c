@@ -49,15 +49,19 @@ void places_fini(struct places *t)
 	numbers_fini(&t->streams);
 }
 
-struct series *places_at(const struct places *t, uint32_t stream, uint8_t column)
+struct places_columns places_columns(const struct places *t, uint32_t stream)
 {
 	const struct stream *st = numbers_get(&t->streams, stream);
 	if (!st)
-		return NULL;
-	struct columns *c = atomic_load_explicit(&st->columns, memory_order_acquire);
-	if (!c || column >= c->cap)
-		return NULL;
-	return atomic_load_explicit(&c->at[column], memory_order_acquire);
+		return (struct places_columns){ 0 };
+	const struct columns *c = atomic_load_explicit(&st->columns, memory_order_acquire);
+	return (struct places_columns){ st->device_no, c ? c->cap : 0, c ? c->at : NULL };
+}
+
+struct series *places_at(const struct places *t, uint32_t stream, uint8_t column)
+{
+	struct places_columns c = places_columns(t, stream);
+	return column < c.n ? atomic_load_explicit(&c.at[column], memory_order_acquire) : NULL;
 }
 
 uint32_t places_device(const struct places *t, uint32_t stream)

@@ -17,8 +17,14 @@ struct places {
 int places_init(struct places *t);
 void places_fini(struct places *t);
 struct series *places_at(const struct places *t, uint32_t stream, uint8_t column); /* or NULL */
-uint32_t places_device(const struct places *t, uint32_t stream);                   /* 0: unknown */
-uint32_t places_count(const struct places *t, uint32_t stream); /* columns given out */
+/* All of a stream at once; what is there now can be read as long as the table lives. */
+struct places_columns {
+	uint32_t device_no, n; /* 0: unknown */
+	struct series *const _Atomic *at;
+};
+struct places_columns places_columns(const struct places *t, uint32_t stream);
+uint32_t places_device(const struct places *t, uint32_t stream); /* 0: unknown */
+uint32_t places_count(const struct places *t, uint32_t stream);  /* columns given out */
 /* Under the owner's lock. Room first, so that places_put() cannot fail; makes the stream if it is
  * missing. SB_E_CORRUPT: it is another device's, or another series lies there. */
 int places_room(struct places *t, uint32_t stream, uint8_t column, const struct series *s);
