@@ -59,6 +59,18 @@ step("a new value appears without a reload", async () => {
 step("the history is drawn", async () => {
   await page.locator(".chart canvas").waitFor();
 });
+step("two years are asked for by one press, a part of them by a drag, and now by another press", async () => {
+  await page.getByRole("button", { name: "2 years" }).click();
+  const over = page.locator(".chart .u-over");
+  const box = await over.boundingBox();
+  await page.mouse.move(box.x + box.width - 60, box.y + 50);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 2, box.y + 60, { steps: 4 });
+  await page.mouse.up();
+  await page.getByRole("button", { name: "Back to now" }).click();
+  await page.getByRole("button", { name: "2 years", pressed: true }).waitFor();
+  await page.getByRole("button", { name: "15 min" }).click();
+});
 step("a payload nobody can read is shown with its reason", async () => {
   await publish(platform, "devices/boiler-2/telemetry", '{"temp.supply": ');
   await page.getByRole("heading", { name: "Payloads nobody could read" }).waitFor({ timeout: 5000 });

@@ -57,19 +57,29 @@ export interface History {
   max: (number | null)[];
 }
 
-/** About `width` buckets of a numeric series; with gaps as null where nothing came for three intervals. */
-export async function history(device: string, series: string, spanMs: number, width: number): Promise<History> {
-  const to = Date.now();
-  const bucket = Math.max(1000, Math.ceil(spanMs / width / 1000) * 1000);
-  const answer = await call("telemetry.query", { device, series: [series], from: to - spanMs, to, bucket, limit: 5000 });
-  const out: History = { from: (to - spanMs) / 1000, to: to / 1000, times: [], mean: [], min: [], max: [] };
+const s = 1000;
+const min = 60 * s;
+const h = 60 * min;
+const day = 24 * h;
+/** Widths people count in, each a part of a longer one, so that long ranges are answered from summaries. */
+const widths = [s, 2 * s, 5 * s, 10 * s, 15 * s, 30 * s, min, 2 * min, 5 * min, 10 * min, 15 * min, 30 * min, h, 2 * h, 3 * h, 6 * h, 12 * h, day, 2 * day, 7 * day];
+
+export function bucketOf(spanMs: number, most: number): number {
+  return widths.find((width) => spanMs / width <= most) ?? Math.ceil(spanMs / most / day) * day;
+}
+
+/** At most `most` buckets of a numeric series; with gaps as null where nothing came for three intervals. */
+export async function history(device: string, series: string, from: number, to: number, most: number): Promise<History> {
+  const bucket = bucketOf(to - from, most);
+  const answer = await call("telemetry.query", { device, series: [series], from, to, bucket, limit: 2 * most });
+  const out: History = { from: from / 1000, to: to / 1000, times: [], mean: [], min: [], max: [] };
   const rows = (answer.series[0]?.buckets ?? []) as unknown as (number | null)[][];
   const steps = rows.slice(1).map((row, i) => row[0]! - rows[i]![0]!);
   const usual = steps.sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? bucket;
   let last: number | undefined;
-  for (const [begin, , min, max, mean] of rows) {
+  for (const [begin, , lowest, highest, mean] of rows) {
     if (last !== undefined && begin! - last > 3 * usual) push(out, last + usual, null, null, null);
-    push(out, begin!, mean ?? null, min ?? null, max ?? null);
+    push(out, begin!, mean ?? null, lowest ?? null, highest ?? null);
     last = begin!;
   }
   return out;

@@ -16,14 +16,25 @@ const tickWords: uPlot.Axis.Values = [
   [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
 ];
 
-function options(width: number, label: string): uPlot.Options {
+type Zoom = (fromMs: number, toMs: number) => void;
+
+function options(width: number, label: string, zoom: Zoom): uPlot.Options {
   const line = colour("--accent");
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   return {
     width,
     height: 280,
     legend: { live: true },
-    cursor: { drag: { x: true, y: false } },
+    cursor: { drag: { x: true, y: false, setScale: false } },
+    hooks: {
+      setSelect: [
+        (chart) => {
+          const { left, width } = chart.select;
+          if (width > 0) zoom(chart.posToVal(left, "x") * 1000, chart.posToVal(left + width, "x") * 1000);
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
     axes: [{ ...axis, values: tickWords, space: 80 }, { ...axis, size: 64 }],
     series: [
       { value: (_, t) => (t == null ? "" : when(t * 1000)) },
@@ -35,14 +46,15 @@ function options(width: number, label: string): uPlot.Options {
   };
 }
 
-export default function Chart({ data, label }: { data: History; label: string }) {
+export default function Chart({ data, label, zoom }: { data: History; label: string; zoom: Zoom }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
-  const shown = useRef<{ min: number; max: number } | undefined>(undefined);
+  const zoomed = useRef(zoom);
+  zoomed.current = zoom;
 
   useEffect(() => {
     const element = place.current!;
-    plot.current = new uPlot(options(element.clientWidth, label), [[], [], [], []], element);
+    plot.current = new uPlot(options(element.clientWidth, label, (from, to) => zoomed.current(from, to)), [[], [], [], []], element);
     const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: 280 }));
     resized.observe(element);
     return () => {
@@ -52,12 +64,8 @@ export default function Chart({ data, label }: { data: History; label: string })
   }, [label]);
   useEffect(() => {
     const chart = plot.current!;
-    const { min, max } = chart.scales["x"]!;
-    const asLeft = !shown.current || (min === shown.current.min && max === shown.current.max);
-    const whole = { min: data.from, max: data.to };
     chart.setData([data.times, data.mean, data.max, data.min], false);
-    if (asLeft) shown.current = whole;
-    chart.setScale("x", asLeft ? whole : { min: min!, max: max! }); // a part that was zoomed into stays
+    chart.setScale("x", { min: data.from, max: data.to });
   }, [data]);
   return <div class="chart" ref={place} role="img" aria-label={`History of ${label}`} />;
 }
