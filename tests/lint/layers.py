@@ -5,7 +5,7 @@ import pathlib
 import re
 import sys
 
-LAYERS = ["base", "model", "host", "journal", "series", "registry", "ingest", "alert", "fleet", "api"]
+LAYERS = ["base", "model", "host", "journal", "series", "registry", "ingest", "promql", "alert", "fleet", "api"]
 CLI_SEES = {"base", "model", "cli"}
 # Helpers that are meant to read like the language.
 FREE_NAMES = {"base/own.h"}
