@@ -1,8 +1,10 @@
 /* Numbers of 0 to 64 bits one behind the other, the lowest bit first. The writer's memory must have
  * room; the reader remembers that it came to the end. */
 #pragma once
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bits_out {
 	uint8_t *p;
@@ -47,15 +49,37 @@ static inline uint8_t *bits_end(struct bits_out *w)
 	return w->p;
 }
 
-static inline uint64_t bits_get_few(struct bits_in *r, uint32_t width) /* 0..32 */
+/* At least 56 bits, or all there are. What lies in acc above n is what stands there anyway, so that
+ * loading it again changes nothing. */
+static inline void bits_fill(struct bits_in *r)
 {
-	while (r->n < width) {
-		if (r->p == r->end) {
-			r->bad = true;
-			return 0;
-		}
+	uint64_t next;
+	if (r->end - r->p >= 8) {
+		memcpy(&next, r->p, sizeof(next));
+		r->acc |= le64toh(next) << r->n;
+		r->p += (63 - r->n) >> 3;
+		r->n |= 56;
+		return;
+	}
+	while (r->n < 56 && r->p < r->end) {
 		r->acc |= (uint64_t)*r->p++ << r->n;
 		r->n += 8;
+	}
+}
+
+/* The first byte of which nothing was taken. */
+static inline const uint8_t *bits_rest(const struct bits_in *r)
+{
+	return r->p - r->n / 8;
+}
+
+static inline uint64_t bits_get_few(struct bits_in *r, uint32_t width) /* 0..32 */
+{
+	if (r->n < width)
+		bits_fill(r);
+	if (r->n < width) {
+		r->bad = true;
+		return 0;
 	}
 	uint64_t v = r->acc & ((1ULL << width) - 1);
 	r->acc >>= width;
@@ -71,25 +95,18 @@ static inline uint64_t bits_get(struct bits_in *r, uint32_t width)
 	return low | bits_get_few(r, width - 32) << 32;
 }
 
-/* How many zeros stand before the next one, which is taken too; more than max is a failure. */
+/* How many zeros stand before the next one, which is taken too; more than max, 55 at most, is a
+ * failure. */
 static inline uint32_t bits_get_zeros(struct bits_in *r, uint32_t max)
 {
-	uint32_t zeros = 0;
-	while (!r->acc) {
-		zeros += r->n;
-		r->n = 0;
-		if (r->p == r->end || zeros > max) {
-			r->bad = true;
-			return 0;
-		}
-		r->acc = *r->p++;
-		r->n = 8;
-	}
-	uint32_t here = (uint32_t)__builtin_ctzll(r->acc);
-	r->acc >>= here + 1;
-	r->n -= here + 1;
-	zeros += here;
-	if (zeros > max)
+	if (r->n <= max)
+		bits_fill(r);
+	uint32_t zeros = r->acc ? (uint32_t)__builtin_ctzll(r->acc) : 64;
+	if (zeros >= r->n || zeros > max) {
 		r->bad = true;
-	return zeros > max ? 0 : zeros;
+		return 0;
+	}
+	r->acc >>= zeros + 1;
+	r->n -= zeros + 1;
+	return zeros;
 }

@@ -197,8 +197,14 @@ static int decimals_take(struct cursor *c, uint8_t map, uint64_t *bits, uint32_t
 	int r = ints_take(c, scaled, n);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < n; i++)
-		bits[i] = floats_join(scaled[i], map);
+	if (map & FLOATS_F32) {
+		for (uint32_t i = 0; i < n; i++)
+			bits[i] = floats_join(scaled[i], map);
+	} else {
+		double power = (double)tens[map]; /* as decimal_join() */
+		for (uint32_t i = 0; i < n; i++)
+			bits[i] = floats_bits((double)scaled[i] / power);
+	}
 	uint64_t at = 0;
 	for (uint64_t i = 0; i < exceptions; i++) {
 		uint64_t step = cursor_take_varint(&patches);

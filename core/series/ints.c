@@ -385,20 +385,41 @@ static void pack_take(struct cursor *c, int64_t *out, uint32_t n)
 	}
 }
 
+static uint64_t rice_get(struct bits_in *r, uint32_t k)
+{
+	uint64_t q = bits_get_zeros(r, ESCAPE);
+	return q == ESCAPE ? bits_get(r, 64) : q << k | bits_get(r, k);
+}
+
+/* What fits into one load, as nearly all do, is taken at once. */
+static void rice_group(struct bits_in *r, int64_t *out, uint32_t n, uint32_t k)
+{
+	const uint64_t mask = (1ULL << k) - 1;
+	for (uint32_t i = 0; i < n && !r->bad; i++) {
+		bits_fill(r);
+		uint32_t q = (uint32_t)__builtin_ctzll(r->acc | 1ULL << 63);
+		uint32_t width = q + 1 + k;
+		if (q >= ESCAPE || width > r->n) {
+			out[i] = (int64_t)rice_get(r, k);
+			continue;
+		}
+		out[i] = (int64_t)((uint64_t)q << k | (r->acc >> (q + 1) & mask));
+		r->acc >>= width;
+		r->n -= width;
+	}
+}
+
 static void rice_take(struct cursor *c, int64_t *out, uint32_t n, bool least)
 {
 	int64_t from = cursor_take_zz(c);
 	struct bits_in r = { .p = c->p, .end = c->end };
 	for (uint32_t i = 0; i < n && !r.bad; i += GROUP) {
-		uint32_t m = MIN(n - i, (uint32_t)GROUP);
 		uint32_t k = (uint32_t)bits_get(&r, K_BITS);
-		for (uint32_t j = 0; j < m && !r.bad; j++) {
-			uint64_t q = bits_get_zeros(&r, ESCAPE);
-			uint64_t u = q == ESCAPE ? bits_get(&r, 64) : q << k | bits_get(&r, k);
-			out[i + j] = plus(from, least ? (int64_t)u : zz_back(u));
-		}
+		rice_group(&r, out + i, MIN(n - i, (uint32_t)GROUP), k);
 	}
-	c->p = r.p;
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = plus(from, least ? out[i] : zz_back((uint64_t)out[i]));
+	c->p = bits_rest(&r);
 	c->bad |= r.bad;
 }
 

@@ -14,6 +14,7 @@
 #include "series/fetched.h"
 #include "series/generation.h"
 #include "series/merge.h"
+#include "series/slices.h"
 #include "series/source.h"
 
 struct pass {
@@ -22,14 +23,15 @@ struct pass {
 	const struct pass_to *to;
 	struct merge merge;
 	int stopped; /* what the sink answered */
-	/* A chunk that may go as a summary: only its successor tells whether anything overlaps it.
-	 */
-	bool waits;
+	/* A chunk that may go as a summary, or as several: only its successor tells whether
+	 * anything overlaps it. */
+	bool waits, whole; /* whole: it lies in one bucket, its own statistics are enough */
 	struct buffer bytes;
 	int64_t t_min, t_max;
 	uint64_t rank;
 	struct bucket_summary summary;
 	struct grid_cell cell; /* the one last asked for */
+	struct slices *slices;
 };
 
 static int told(struct pass *p, int r)
@@ -71,7 +73,20 @@ static int drain(struct pass *p, int64_t before, bool all)
 	return 0;
 }
 
-/* The waiting chunk goes: as a summary if nothing else lies between its ends, else point by point.
+static int chunk_slice(struct pass *p, struct sb_bytes data)
+{
+	int answer = 0;
+	int r = slices_run(&p->slices, p->want, p->to, data, p->rank, &answer);
+	if (r == SB_E_CORRUPT) {
+		chunk_bad(p, r);
+		return 0;
+	}
+	if (r > 0)
+		return chunk_merge(p, data, p->rank);
+	return r < 0 ? r : told(p, answer);
+}
+
+/* The waiting chunk goes: as statistics if nothing else lies between its ends, else point by point.
  */
 static int settle(struct pass *p, int64_t next, bool last)
 {
@@ -82,9 +97,10 @@ static int settle(struct pass *p, int64_t next, bool last)
 	bool alone = last || next > p->t_max;
 	if (merge_peek(&p->merge, &ts) && ts <= p->t_max)
 		alone = false;
-	if (alone)
+	if (alone && p->whole)
 		return told(p, p->to->summary(p->to->ud, &p->summary));
-	return chunk_merge(p, (struct sb_bytes){ p->bytes.p, p->bytes.n }, p->rank);
+	struct sb_bytes data = { p->bytes.p, p->bytes.n };
+	return alone ? chunk_slice(p, data) : chunk_merge(p, data, p->rank);
 }
 
 static struct series_point edge_of(const struct chunk *ch, uint8_t type, bool first,
@@ -131,13 +147,20 @@ static int summarize(struct pass *p, const struct sb_chunk *c)
 	return bucket_enough(p->to->want, &p->summary);
 }
 
-static int wait_for_next(struct pass *p, const struct sb_chunk *c, uint64_t seq)
+/* What is wanted beyond the plain statistics needs every point. */
+static bool may_slice(const struct pass *p)
+{
+	return p->to->summary && !p->to->want;
+}
+
+static int wait_for_next(struct pass *p, const struct sb_chunk *c, uint64_t seq, bool whole)
 {
 	buffer_reset(&p->bytes);
 	buffer_give(&p->bytes, c->data.p, c->data.n);
 	if (p->bytes.bad)
 		return -ENOMEM;
 	p->waits = true;
+	p->whole = whole;
 	p->t_min = c->t_min_ns;
 	p->t_max = c->t_max_ns;
 	p->rank = seq;
@@ -159,7 +182,9 @@ static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
 		chunk_bad(p, r);
 		return 0;
 	}
-	return r > 0 ? wait_for_next(p, c, seq) : r < 0 ? r : chunk_merge(p, c->data, seq);
+	if (r > 0 || (r == 0 && may_slice(p)))
+		return wait_for_next(p, c, seq, r > 0);
+	return r < 0 ? r : chunk_merge(p, c->data, seq);
 }
 
 static int head_merge(struct pass *p)
@@ -210,6 +235,7 @@ int pass_run(const struct pass_from *from, const struct source_want *want, const
 	if (r >= 0)
 		r = drain(&p, 0, true);
 	merge_fini(&p.merge);
+	slices_free(p.slices);
 	buffer_fini(&p.bytes);
 	return r == -ECANCELED ? p.stopped : r < 0 ? r : 0;
 }

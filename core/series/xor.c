@@ -75,7 +75,7 @@ int xor_take(struct cursor *c, uint64_t *words, uint32_t n)
 	words[0] = bits_get(&r, 64);
 	for (uint32_t i = 1; i < n && !r.bad; i++)
 		words[i] = words[i - 1] ^ word_take(&r, &window);
-	c->p = r.p;
+	c->p = bits_rest(&r);
 	c->bad |= r.bad;
 	return r.bad ? SB_E_CORRUPT : 0;
 }
