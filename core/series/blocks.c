@@ -43,6 +43,49 @@ int blocks_stats(const struct blocks *b, struct sb_store_stats *out)
 	return r;
 }
 
+int blocks_each(const struct blocks *b, sb_block_fn fn, void *ud)
+{
+	struct frame f;
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	if (!SB_HAS(b->store, blocks))
+		return -EOPNOTSUPP;
+	frame_enter(&f, b->instance, "store.blocks");
+	int r = b->store->blocks(b->self, fn, ud);
+	frame_leave(&f);
+	return r;
+}
+
+int blocks_read(const struct blocks *b, struct sb_str name, uint32_t from_stream, sb_chunk_fn fn,
+                void *ud)
+{
+	struct frame f;
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	if (!SB_HAS(b->store, read_block))
+		return -EOPNOTSUPP;
+	frame_enter(&f, b->instance, "store.read_block");
+	int r = b->store->read_block(b->self, name, from_stream, fn, ud);
+	frame_leave(&f);
+	return r;
+}
+
+bool blocks_can_replace(const struct blocks *b)
+{
+	return b->store && SB_HAS(b->store, blocks) && SB_HAS(b->store, replace);
+}
+
+int blocks_replace(const struct blocks *b, const struct sb_block *block, sb_dropped_fn fn, void *ud)
+{
+	struct frame f;
+	if (!blocks_can_replace(b))
+		return b->store ? -EOPNOTSUPP : SB_E_NOT_FOUND;
+	frame_enter(&f, b->instance, "store.replace");
+	int r = b->store->replace(b->self, block, fn, ud);
+	frame_leave(&f);
+	return r;
+}
+
 /* ---- on the store's thread: two threads share a job; who waits may give up only before it began
  */
 
@@ -58,6 +101,7 @@ struct job {
 	void (*call)(struct job *job);
 	const struct sb_block *block;
 	const struct sb_drop *order;
+	struct sb_str name;
 	sb_dropped_fn dropped;
 	void *ud;
 };
@@ -150,7 +194,7 @@ static int job_do(struct job *job)
 	return r;
 }
 
-/* ---- the two calls */
+/* ---- the calls */
 
 static void written(void *ud, int32_t r)
 {
@@ -203,6 +247,30 @@ int blocks_drop(const struct blocks *b, const struct sb_drop *order, sb_dropped_
 	if (!job)
 		return -ENOMEM;
 	job->order = order;
+	job->dropped = fn;
+	job->ud = ud;
+	return job_do(job);
+}
+
+static void call_set_aside(struct job *job)
+{
+	const struct blocks *b = job->blocks;
+	struct frame f;
+	frame_enter(&f, b->instance, "store.set_aside");
+	job->r = b->store->set_aside(b->self, job->name, job->dropped, job->ud);
+	frame_leave(&f);
+}
+
+int blocks_set_aside(const struct blocks *b, struct sb_str name, sb_dropped_fn fn, void *ud)
+{
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	if (!SB_HAS(b->store, set_aside))
+		return -EOPNOTSUPP;
+	struct job *job = job_new(b, call_set_aside);
+	if (!job)
+		return -ENOMEM;
+	job->name = name;
 	job->dropped = fn;
 	job->ud = ud;
 	return job_do(job);

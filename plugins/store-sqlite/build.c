@@ -12,6 +12,7 @@
 
 #include "block.h"
 
+#define EMPTY     1
 #define PATH_ROOM 4096
 #define NAMES_MAX 1000 /* blocks of one class, month and range of sequence numbers */
 #define NS_PER_MS 1000000
@@ -177,8 +178,19 @@ static int32_t fill(struct build *b)
 		count(b, &chunk);
 	}
 	if (r == 0 && !b->facts.chunks)
-		r = SB_E_RANGE;
+		r = b->facts.level ? EMPTY : SB_E_RANGE;
 	return r;
+}
+
+/* Its name, for whoever looks for what it replaces. */
+static int32_t stand_in(const struct build *b, struct block **out)
+{
+	int32_t r = block_new(out, b->tmp);
+
+	if (r < 0)
+		return r;
+	(*out)->facts = b->facts;
+	return EMPTY;
 }
 
 /* ---- the end: durable, then visible */
@@ -303,7 +315,9 @@ int32_t build_block(const char *dir, const struct sb_block *spec, struct block *
 		r = publish(b, out);
 	sqlite3_finalize(b->insert);
 	sqlite3_close(b->db);
-	if (r < 0 && *b->tmp)
+	if (r == EMPTY)
+		r = stand_in(b, out);
+	if (r != 0 && *b->tmp)
 		(void)unlink(b->tmp);
 	free(b);
 	return r;

@@ -18,7 +18,6 @@ struct walk {
 	const struct plug *plug;
 	struct block **blocks;
 	size_t n, cap;
-	const char *class_;
 	uint32_t bad;
 };
 
@@ -49,12 +48,10 @@ static int32_t each(struct walk *walk, const char *path, const char *pattern, en
 
 static void set_aside(struct walk *walk, const char *path, int32_t r)
 {
-	char bad[PATH_ROOM + 8];
+	int32_t q = block_set_aside(path);
 
-	(void)snprintf(bad, sizeof(bad), "%s.bad", path);
-	if (rename(path, bad) < 0)
-		plug_say(walk->plug, SB_LOG_ERROR, "cannot set %s aside: %s", path,
-		         strerror(errno));
+	if (q < 0)
+		plug_say(walk->plug, SB_LOG_ERROR, "cannot set %s aside: %s", path, sb_strerror(q));
 	plug_say(walk->plug, SB_LOG_ERROR,
 	         "block %s is damaged or not ours (%s): set aside as .bad, the rest is served",
 	         path, sb_strerror(r));
@@ -94,7 +91,7 @@ static int32_t on_file(struct walk *walk, const char *path, const char *name)
 		                 path);
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return r;
-	if (r == 0 && strcmp(block->facts.class_, walk->class_) != 0) {
+	if (r == 0 && !block_is_named(block)) {
 		block_unref(block);
 		r = SB_E_CORRUPT;
 	}
@@ -116,8 +113,32 @@ static int32_t on_month(struct walk *walk, const char *path, const char *name)
 
 static int32_t on_class(struct walk *walk, const char *path, const char *name)
 {
-	walk->class_ = name;
+	(void)name;
 	return each(walk, path, "[0-9][0-9][0-9][0-9]-[01][0-9]", on_month);
+}
+
+/* What a higher one replaced when we ended, before its file was removed. */
+static void forget_replaced(struct walk *walk)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < walk->n; i++) {
+		const struct block *by = NULL;
+		for (size_t k = 0; k < walk->n && !by; k++)
+			by = walk->blocks[k]->facts.level &&
+			                     block_replaces(walk->blocks[k], walk->blocks[i])
+			             ? walk->blocks[k]
+			             : NULL;
+		if (by)
+			atomic_store(&walk->blocks[i]->dropped, true);
+	}
+	for (size_t i = 0; i < walk->n; i++) {
+		if (walk->blocks[i]->dropped)
+			block_unref(walk->blocks[i]);
+		else
+			walk->blocks[n++] = walk->blocks[i];
+	}
+	walk->n = n;
 }
 
 int32_t manifest_load(struct manifest *m, const struct plug *plug, uint32_t *bad)
@@ -126,6 +147,8 @@ int32_t manifest_load(struct manifest *m, const struct plug *plug, uint32_t *bad
 	int32_t r = each(&walk, plug->dir, "*", on_class);
 
 	*bad = walk.bad;
+	if (r == 0)
+		forget_replaced(&walk);
 	if (r == 0)
 		r = manifest_add(m, walk.blocks, walk.n);
 	for (size_t i = 0; r < 0 && i < walk.n; i++)

@@ -11,7 +11,8 @@
 #include "retain.h"
 
 struct manifest {
-	pthread_mutex_t lock;
+	pthread_mutex_t writer; /* whoever makes the next snapshot */
+	pthread_mutex_t lock;   /* now */
 	struct snapshot *now;
 };
 
@@ -41,6 +42,7 @@ int32_t manifest_new(struct manifest **out)
 	if (!m)
 		return -ENOMEM;
 	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->writer, NULL);
 	m->now = snapshot_new(0);
 	if (!m->now) {
 		manifest_free(m);
@@ -56,6 +58,7 @@ struct manifest *manifest_free(struct manifest *m)
 		return NULL;
 	snapshot_unref(m->now);
 	pthread_mutex_destroy(&m->lock);
+	pthread_mutex_destroy(&m->writer);
 	free(m);
 	return NULL;
 }
@@ -96,18 +99,22 @@ static int by_time(const void *a, const void *b)
 
 int32_t manifest_add(struct manifest *m, struct block *const *blocks, size_t n)
 {
-	const struct snapshot *old = m->now;
-	struct snapshot *next = snapshot_new(old->n + n);
+	const struct snapshot *old;
+	struct snapshot *next;
 
-	if (!next)
-		return -ENOMEM;
-	for (size_t i = 0; i < old->n; i++)
+	pthread_mutex_lock(&m->writer);
+	old = m->now;
+	next = snapshot_new(old->n + n);
+	for (size_t i = 0; next && i < old->n; i++)
 		next->blocks[next->n++] = block_ref(old->blocks[i]);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; next && i < n; i++)
 		next->blocks[next->n++] = blocks[i];
-	qsort(next->blocks, next->n, sizeof(struct block *), by_time);
-	replace(m, next);
-	return 0;
+	if (next) {
+		qsort(next->blocks, next->n, sizeof(struct block *), by_time);
+		replace(m, next);
+	}
+	pthread_mutex_unlock(&m->writer);
+	return next ? 0 : -ENOMEM;
 }
 
 /* ---- retention */
@@ -141,19 +148,18 @@ static void tell(const struct block *b, sb_dropped_fn fn, void *ud)
 	fn(ud, &dropped);
 }
 
-int32_t manifest_drop(struct manifest *m, const struct sb_drop *drop, sb_dropped_fn fn, void *ud)
+/* The next snapshot is what is there now without those that go, and with one more, which may be
+ * NULL and is taken. With the writer's lock. */
+static int32_t change(struct manifest *m, const bool *go, struct block *more, sb_dropped_fn fn,
+                      void *ud)
 {
 	const struct snapshot *old = m->now;
-	struct snapshot *next;
-	bool *go = calloc(old->n + 1, sizeof(*go));
-	int32_t n = go ? retain_choose(old, durable_block(old), drop, go) : -ENOMEM;
+	struct snapshot *next = snapshot_new(old->n + 1);
+	int32_t gone = 0;
 
-	if (n <= 0) {
-		free(go);
-		return n;
-	}
-	next = snapshot_new(old->n);
-	for (size_t i = 0; next && i < old->n; i++) {
+	if (!next)
+		return -ENOMEM;
+	for (size_t i = 0; i < old->n; i++) {
 		struct block *b = old->blocks[i];
 		if (!go[i]) {
 			next->blocks[next->n++] = block_ref(b);
@@ -162,12 +168,97 @@ int32_t manifest_drop(struct manifest *m, const struct sb_drop *drop, sb_dropped
 		if (fn)
 			tell(b, fn, ud);
 		atomic_store(&b->dropped, true);
+		gone++;
 	}
-	free(go);
-	if (!next)
-		return -ENOMEM;
+	if (more) {
+		next->blocks[next->n++] = more;
+		qsort(next->blocks, next->n, sizeof(struct block *), by_time);
+	}
 	replace(m, next);
+	return gone;
+}
+
+int32_t manifest_drop(struct manifest *m, const struct sb_drop *drop, sb_dropped_fn fn, void *ud)
+{
+	int32_t n = -ENOMEM;
+	bool *go;
+
+	pthread_mutex_lock(&m->writer);
+	go = calloc(m->now->n + 1, sizeof(*go));
+	if (go)
+		n = retain_choose(m->now, durable_block(m->now), drop, go);
+	if (n > 0)
+		n = change(m, go, NULL, fn, ud);
+	pthread_mutex_unlock(&m->writer);
+	free(go);
 	return n;
+}
+
+static int32_t replace_by(struct manifest *m, const struct block *like, struct block *more,
+                          sb_dropped_fn fn, void *ud)
+{
+	int32_t n = -ENOMEM;
+	bool *go;
+
+	pthread_mutex_lock(&m->writer);
+	go = calloc(m->now->n + 1, sizeof(*go));
+	for (size_t i = 0; go && i < m->now->n; i++)
+		go[i] = block_replaces(like, m->now->blocks[i]);
+	if (go)
+		n = change(m, go, more, fn, ud);
+	pthread_mutex_unlock(&m->writer);
+	free(go);
+	return n;
+}
+
+int32_t manifest_replace(struct manifest *m, struct block *block, sb_dropped_fn fn, void *ud)
+{
+	return replace_by(m, block, block, fn, ud);
+}
+
+int32_t manifest_remove_like(struct manifest *m, const struct block *block, sb_dropped_fn fn,
+                             void *ud)
+{
+	return replace_by(m, block, NULL, fn, ud);
+}
+
+struct block *manifest_find(struct manifest *m, struct sb_str name)
+{
+	struct snapshot *s = manifest_snapshot(m);
+	struct block *found = NULL;
+
+	for (size_t i = 0; i < s->n && !found; i++) {
+		struct block *b = s->blocks[i];
+		if (strlen(b->path) == name.n && memcmp(b->path, name.p, name.n) == 0)
+			found = block_ref(b);
+	}
+	snapshot_unref(s);
+	return found;
+}
+
+/* The name is another one before the block goes, so that letting go of it removes nothing. */
+int32_t manifest_set_aside(struct manifest *m, struct block *block, sb_dropped_fn fn, void *ud)
+{
+	int32_t n = SB_E_NOT_FOUND;
+	bool *go;
+
+	pthread_mutex_lock(&m->writer);
+	go = calloc(m->now->n + 1, sizeof(*go));
+	for (size_t i = 0; go && i < m->now->n; i++) {
+		go[i] = m->now->blocks[i] == block;
+		n = go[i] ? 0 : n;
+	}
+	if (!go)
+		n = -ENOMEM;
+	if (n == 0)
+		n = block_set_aside(block->path);
+	if (n == 0) {
+		atomic_store(&block->aside, true);
+		n = change(m, go, NULL, fn, ud);
+	}
+	pthread_mutex_unlock(&m->writer);
+	free(go);
+	return n < 0 ? n : 0;
 }
 
 void manifest_sums(struct manifest *m, struct manifest_sums *out)

@@ -50,6 +50,13 @@ static void give_back(struct run *run, struct source *s)
 	s->conn = NULL;
 }
 
+static void say_damaged(const struct plug *plug, struct block *block)
+{
+	if (!atomic_exchange(&block->damaged, true))
+		plug_say(plug, SB_LOG_ERROR,
+		         "block %s is damaged: what can be read of it is served", block->path);
+}
+
 /* A damaged page costs what is on it, and a missing file what was in it; everything else is still
  * served, and people are told. */
 static int32_t on_fault(struct run *run, struct source *s, int32_t r)
@@ -59,9 +66,7 @@ static int32_t on_fault(struct run *run, struct source *s, int32_t r)
 	if (r != SB_E_CORRUPT && r != -ENOENT)
 		return r;
 	run->merge->damaged++;
-	if (!atomic_exchange(&s->block->damaged, true))
-		plug_say(run->merge->plug, SB_LOG_ERROR,
-		         "block %s is damaged: what can be read of it is served", s->block->path);
+	say_damaged(run->merge->plug, s->block);
 	return 0;
 }
 
@@ -202,4 +207,34 @@ int32_t merge_run(struct merge *merge)
 	free(run.blocks);
 	free(run.open);
 	return r;
+}
+
+/* ---- one block alone */
+
+int32_t merge_block(struct pool *pool, const struct plug *plug, struct block *block,
+                    uint32_t from_stream, sb_chunk_fn fn, void *ud)
+{
+	struct source s = { .block = block };
+	int32_t r = pool_take(pool, block, &s.conn);
+	int32_t told = 0;
+	int rc = SQLITE_DONE;
+
+	if (r == 0) {
+		(void)sqlite3_bind_int64(s.conn->chunks, 1, (int64_t)from_stream << 32);
+		(void)sqlite3_bind_int64(s.conn->chunks, 2, INT64_MAX);
+		while (told >= 0 && (rc = sqlite3_step(s.conn->chunks)) == SQLITE_ROW) {
+			int64_t key = sqlite3_column_int64(s.conn->chunks, 0);
+			s.chunk.stream = (uint32_t)(key >> 32);
+			read_row(&s);
+			told = fn(ud, &s.chunk, block->facts.seq_max);
+		}
+		r = sql_fault(s.conn->db, rc);
+		if (r < 0)
+			pool_close(s.conn);
+		else
+			pool_give(pool, s.conn, plug->core->now_ns(SB_CLOCK_MONOTONIC));
+	}
+	if (r == SB_E_CORRUPT || r == -ENOENT || r == -EIO)
+		say_damaged(plug, block);
+	return told < 0 ? told : r == -ENOENT ? SB_E_CORRUPT : r;
 }

@@ -4,6 +4,7 @@
 
 #include <signalbox/kinds.h>
 
+struct block;
 struct plug;
 struct pool;
 struct snapshot;
@@ -20,3 +21,6 @@ struct merge {
 };
 
 int32_t merge_run(struct merge *merge);
+/* One block from a stream on. A fault of the file is told once and is what this returns. */
+int32_t merge_block(struct pool *pool, const struct plug *plug, struct block *block,
+                    uint32_t from_stream, sb_chunk_fn fn, void *ud);

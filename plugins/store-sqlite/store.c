@@ -22,7 +22,7 @@ struct store {
 	struct manifest *manifest;
 	struct pool *pool;
 	sb_timer timer;
-	uint32_t set_aside;      /* files found damaged at start */
+	uint32_t set_aside;      /* files found damaged */
 	_Atomic int32_t trouble; /* the last write's fault, 0: it worked */
 };
 
@@ -144,19 +144,38 @@ static void stop(void *self)
 
 /* ---- "sb.store/1" */
 
-static int32_t write_block(void *self, const struct sb_block *spec, sb_store_done_fn done, void *ud)
+/* The block and what it replaces, in one moment. How many those were, or a fault. */
+static int32_t put_block(struct store *store, const struct sb_block *spec, sb_dropped_fn fn,
+                         void *ud)
 {
-	struct store *store = self;
 	struct block *block = NULL;
 	int32_t r = build_block(store->plug.dir, spec, &block);
+	int32_t n;
 
-	if (r == 0) {
-		r = manifest_add(store->manifest, &block, 1);
-		if (r < 0) {
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		n = manifest_remove_like(store->manifest, block, fn, ud);
+		block_unref(block);
+	} else {
+		n = manifest_replace(store->manifest, block, fn, ud);
+		if (n < 0) {
 			atomic_store(&block->dropped, true);
 			block_unref(block);
 		}
 	}
+	/* Connections that idle would keep the files. */
+	if (n > 0)
+		(void)pool_trim(store->pool, INT64_MAX);
+	return n;
+}
+
+static int32_t write_block(void *self, const struct sb_block *spec, sb_store_done_fn done, void *ud)
+{
+	struct store *store = self;
+	int32_t r = put_block(store, spec, NULL, NULL);
+
+	r = r > 0 ? 0 : r;
 	if (r != store->trouble) {
 		store->trouble = r;
 		tell_health(store);
@@ -166,6 +185,11 @@ static int32_t write_block(void *self, const struct sb_block *spec, sb_store_don
 	if (done)
 		done(ud, r);
 	return r;
+}
+
+static int32_t replace(void *self, const struct sb_block *spec, sb_dropped_fn fn, void *ud)
+{
+	return spec->level ? put_block(self, spec, fn, ud) : SB_E_RANGE;
 }
 
 static int32_t scan(void *self, const struct sb_scan *q, sb_chunk_fn fn, void *ud)
@@ -231,6 +255,58 @@ static int32_t drop_before(void *self, struct sb_str class_, int64_t ts_ns)
 	return n < 0 ? n : 0;
 }
 
+static int32_t blocks(void *self, sb_block_fn fn, void *ud)
+{
+	struct store *store = self;
+	struct snapshot *s = manifest_snapshot(store->manifest);
+	int32_t r = 0;
+
+	for (size_t i = 0; i < s->n && r >= 0; i++) {
+		struct sb_block_info info = { .size = sizeof(info) };
+		block_tell(s->blocks[i], &info);
+		r = fn(ud, &info);
+	}
+	snapshot_unref(s);
+	return r < 0 ? r : 0;
+}
+
+static int32_t read_block(void *self, struct sb_str name, uint32_t from_stream, sb_chunk_fn fn,
+                          void *ud)
+{
+	struct store *store = self;
+	struct block *block = manifest_find(store->manifest, name);
+	bool was_damaged;
+	int32_t r;
+
+	if (!block)
+		return SB_E_NOT_FOUND;
+	was_damaged = atomic_load(&block->damaged);
+	r = merge_block(store->pool, &store->plug, block, from_stream, fn, ud);
+	if (!was_damaged && atomic_load(&block->damaged))
+		tell_health(store);
+	block_unref(block);
+	return r;
+}
+
+static int32_t set_aside(void *self, struct sb_str name, sb_dropped_fn fn, void *ud)
+{
+	struct store *store = self;
+	struct block *block = manifest_find(store->manifest, name);
+	int32_t r;
+
+	if (!block)
+		return SB_E_NOT_FOUND;
+	r = manifest_set_aside(store->manifest, block, fn, ud);
+	if (r == 0) {
+		plug_say(&store->plug, SB_LOG_ERROR, "block %s is set aside as .bad", block->path);
+		store->set_aside++;
+		(void)pool_trim(store->pool, INT64_MAX);
+		tell_health(store);
+	}
+	block_unref(block);
+	return r;
+}
+
 static const struct sb_store table = {
 	.size = sizeof(table),
 	.write_block = write_block,
@@ -238,6 +314,10 @@ static const struct sb_store table = {
 	.stats = stats,
 	.drop_before = drop_before,
 	.drop = drop,
+	.blocks = blocks,
+	.read_block = read_block,
+	.set_aside = set_aside,
+	.replace = replace,
 };
 
 static const void *ext(void *self, const char *id)

@@ -60,7 +60,7 @@ struct sb_chunk { /* frozen */
 
 struct sb_block {
 	uint32_t size;
-	uint32_t level;             /* 0: one flush; higher: compacted */
+	uint32_t level;             /* 0: one flush; higher: replaces, see sb_store.replace */
 	struct sb_str class_;       /* retention class, [a-z0-9-]{1,32} */
 	uint64_t seq_min, seq_max;  /* journal sequence numbers it covers; a newer seq_max wins */
 	int64_t t_min_ns, t_max_ns; /* of all its chunks; within one month of UTC */
@@ -111,6 +111,21 @@ struct sb_drop {
 	uint64_t bytes;       /* enough when so many are given back; UINT64_MAX: all of them */
 };
 
+/* What there is to know of a block without reading it. */
+struct sb_block_info {
+	uint32_t size, level;
+	struct sb_str class_,
+		name; /* name: as in sb_dropped; it stays a block's as long as it is */
+	int64_t t_min_ns, t_max_ns;
+	uint64_t seq_min, seq_max;
+	uint64_t bytes, rows, chunks;
+	uint32_t stream_min, stream_max; /* all its streams are among them */
+	uint32_t last;                   /* as it was written */
+	uint32_t damaged;                /* 1: reading it has failed since the store started */
+};
+/* Negative stops, and is what blocks() returns. */
+typedef int32_t (*sb_block_fn)(void *ud, const struct sb_block_info *);
+
 struct sb_store {
 	uint32_t size, pad_;
 	/* [inst] Write one block: all of it is durable and visible when done(0) is called, or
@@ -128,6 +143,26 @@ struct sb_store {
 	 * corrects must not come back. Whoever reads a block reads on; its room is given back with
 	 * the last of them. Their number, or a fault. */
 	int32_t (*drop)(void *self, const struct sb_drop *, sb_dropped_fn, void *ud);
+	/* What follows may be missing (size, NULL): then nothing is compacted or scrubbed. */
+	/* [store] Tells of every block, in no order: a consistent set. */
+	int32_t (*blocks)(void *self, sb_block_fn, void *ud);
+	/* [store] All chunks of one block from this stream on, by stream, then time. The block
+	 * stays readable meanwhile, whatever becomes of it. SB_E_NOT_FOUND: there is no such block;
+	 * SB_E_CORRUPT, -EIO: it cannot be read any further. */
+	int32_t (*read_block)(void *self, struct sb_str name, uint32_t from_stream, sb_chunk_fn,
+	                      void *ud);
+	/* [inst] A damaged block is not served any more, but kept for people; told of as if it were
+	 * dropped. SB_E_NOT_FOUND. */
+	int32_t (*set_aside)(void *self, struct sb_str name, sb_dropped_fn, void *ud);
+	/* [store] As write_block, with a level above 0, but on the caller's thread (next() too) and
+	 * beside a write_block that runs: it may take minutes. The new block replaces all blocks of
+	 * its class and month that are of a lower level and whose [seq_min, seq_max] lies inside
+	 * its own: it appears and they disappear in one moment, for whoever begins to read, and
+	 * after a crash too (a store that finds both at start forgets the lower ones). Whoever
+	 * reads them reads on; their room is given back with the last of them. A block without
+	 * chunks is not written: what it would have replaced is dropped. fn hears of what was
+	 * replaced. How many that were, or a fault: then nothing has changed. */
+	int32_t (*replace)(void *self, const struct sb_block *, sb_dropped_fn, void *ud);
 };
 
 /* ---- "sb.docstore/1": documents with compare-and-set: registry, users, rollouts, rules, audit */

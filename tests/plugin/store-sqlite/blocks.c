@@ -52,7 +52,10 @@ int32_t blocks_write(struct instance *in, const struct block_spec *spec)
 		.next = next,
 		.ud = &source,
 		.last = spec->last,
+		.level = spec->level,
 	};
+	if (spec->level)
+		return in->store->replace(in->self, &block, NULL, NULL);
 	int32_t r = in->store->write_block(in->self, &block, done, &answered);
 
 	return answered == r ? r : -EPROTO;

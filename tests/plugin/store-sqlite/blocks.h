@@ -29,8 +29,8 @@ struct block_spec {
 	const char *class_;
 	uint64_t seq_min, seq_max;
 	int64_t t_min_ns, t_max_ns;
-	uint32_t last;
-	int32_t fault; /* what next() says after the pieces; 0: the end */
+	uint32_t last, level; /* level: above 0 it goes through replace() */
+	int32_t fault;        /* what next() says after the pieces; 0: the end */
 	const struct piece *pieces;
 	size_t n;
 };
