@@ -43,11 +43,11 @@ static int by_value(const void *a, const void *b) /* NaN first */
 double aggregate_quantile(double q, double *values, uint32_t n)
 {
 	if (n == 0 || isnan(q))
-		return NAN;
+		return (double)NAN;
 	if (q < 0)
-		return -INFINITY;
+		return -(double)INFINITY;
 	if (q > 1)
-		return INFINITY;
+		return (double)INFINITY;
 	qsort(values, n, sizeof(*values), by_value);
 	double rank = q * (n - 1);
 	double lower = MAX(0, floor(rank));

@@ -72,14 +72,14 @@ int call_scalar(struct eval *ev, const struct node *node, struct value *out)
 		r = value_scalar(ev, out);
 	for (uint32_t i = 0; r == 0 && i < ev->n; i++) {
 		uint32_t n = 0;
-		out->scalar[i] = NAN;
+		out->scalar[i] = (double)NAN;
 		for (uint32_t k = 0; k < in.vector.n && n < 2; k++)
 			if (!value_is_absent(in.vector.series[k].v[i])) {
 				out->scalar[i] = in.vector.series[k].v[i];
 				n++;
 			}
 		if (n != 1)
-			out->scalar[i] = NAN;
+			out->scalar[i] = (double)NAN;
 		r = eval_check(ev);
 	}
 	value_fini(ev, &in);
@@ -295,7 +295,7 @@ static double calendar(const char *name, double seconds)
 	time_t t = isnan(seconds) || fabs(seconds) > 1e15 ? 0 : (time_t)seconds;
 	struct tm tm;
 	if (isnan(seconds) || fabs(seconds) > 1e15 || !gmtime_r(&t, &tm))
-		return NAN;
+		return (double)NAN;
 	int year = tm.tm_year + 1900;
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	if (strcmp(name, "days_in_month") == 0)

@@ -124,7 +124,8 @@ static struct line line_through(const struct window *w, int64_t at_ms)
 		exact_add(&x2, dx * dx);
 	}
 	if (constant)
-		return isinf(w->s[0].v) ? (struct line){ NAN, NAN } : (struct line){ 0, w->s[0].v };
+		return isinf(w->s[0].v) ? (struct line){ (double)NAN, (double)NAN }
+		                        : (struct line){ 0, w->s[0].v };
 	double cov = exact_of(&xy) - exact_of(&x) * exact_of(&y) / n;
 	double var = exact_of(&x2) - exact_of(&x) * exact_of(&x) / n;
 	double slope = cov / var;

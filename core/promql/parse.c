@@ -371,9 +371,9 @@ static struct node *named(struct parser *ps)
 {
 	struct sb_str name = ps->lex.word;
 	if (text_is_nocase(name, "inf"))
-		return number(ps, INFINITY);
+		return number(ps, (double)INFINITY);
 	if (text_is_nocase(name, "nan"))
-		return number(ps, NAN);
+		return number(ps, (double)NAN);
 	if (parser_next(ps) < 0)
 		return NULL;
 	bool opens = parser_is(ps, '(');
