@@ -96,6 +96,8 @@ static void run_events(struct loop *loop)
 	for (loop->at_event = 0; loop->at_event < loop->n_events;) {
 		struct epoll_event *ev = &loop->events[loop->at_event++];
 		struct watch *w = ev->data.ptr; /* NULL: the mailbox, or ended meanwhile */
+		if (loop->at_event < loop->n_events)
+			prefetch(ev[1].data.ptr, 128);
 		if (w)
 			w->fn(w, ev->events);
 	}

@@ -189,6 +189,7 @@ static int32_t finish(struct producer *p, struct device *dev, const struct sb_pa
 static int32_t take(struct producer *p, struct device *dev, const struct sb_payload_in *in,
                     struct sb_str *why)
 {
+	prefetch(&dev->seen_ns, sizeof(*dev) - offsetof(struct device, seen_ns));
 	int r = admit_state(p, dev);
 	if (r < 0)
 		return fault(p, r, why, sb_strerror(r));

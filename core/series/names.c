@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/own.h"
 #include "base/text.h"
 #include "series/catalog.h"
 
@@ -54,8 +55,10 @@ struct series *names_find(struct names *t, struct sb_str name)
 	struct series *s = guess(t);
 	if (!s || s->name.n != name.n || memcmp(s->name.p, name.p, name.n) != 0)
 		s = search(t, name);
-	if (s)
-		atomic_store_explicit(&t->found, s, memory_order_release);
+	if (!s)
+		return NULL;
+	atomic_store_explicit(&t->found, s, memory_order_release);
+	prefetch(atomic_load_explicit(&s->next_of_device, memory_order_relaxed), 3 * 64);
 	return s;
 }
 
