@@ -14,30 +14,21 @@
 
 #define FLUSH_NS (10 * NS_PER_S)
 
-static ssize_t plain_read(struct conn *c, void *p, size_t n)
+ssize_t conn_read(struct conn *c, void *p, size_t n)
 {
+	if (c->secure)
+		return tls_read(c->ssl, p, n);
 	ssize_t r = recv(c->watch.fd, p, n, MSG_DONTWAIT);
 	return r < 0 ? -errno : r;
 }
 
-static ssize_t plain_write(struct conn *c, const void *p, size_t n)
+ssize_t conn_write(struct conn *c, const void *p, size_t n)
 {
+	if (c->secure)
+		return tls_write(c->ssl, p, n);
 	ssize_t r = send(c->watch.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return r < 0 ? -errno : r;
 }
-
-static ssize_t tls_conn_read(struct conn *c, void *p, size_t n)
-{
-	return tls_read(c->ssl, p, n);
-}
-
-static ssize_t tls_conn_write(struct conn *c, const void *p, size_t n)
-{
-	return tls_write(c->ssl, p, n);
-}
-
-static const struct conn_ops plain_ops = { plain_read, plain_write };
-static const struct conn_ops tls_ops = { tls_conn_read, tls_conn_write };
 
 /* ---- table */
 
@@ -164,11 +155,34 @@ static void on_events(struct watch *w, uint32_t events)
 
 static void on_timer(struct timer *t)
 {
-	struct conn *c = container_of(t, struct conn, timer);
+	struct conn *c = container_of(t, struct conn_timer, timer)->conn;
 	if (c->state == CONN_HANDSHAKE)
 		c->owner->stats.handshake_failures++;
 	bool closed = c->state == CONN_CLOSING || c->state == CONN_LINGERING;
 	conn_end(c, closed ? c->why : SB_CLOSE_TIMEOUT);
+}
+
+void conn_time(struct conn *c, int64_t delay_ns)
+{
+	if (!c->timer) {
+		c->timer = calloc(1, sizeof(*c->timer));
+		if (!c->timer) {
+			conn_end(c, SB_CLOSE_ERROR);
+			return;
+		}
+		c->timer->timer.fn = on_timer;
+		c->timer->conn = c;
+	}
+	loop_timer(c->owner->loop, &c->timer->timer, delay_ns, 0);
+}
+
+void conn_untime(struct conn *c)
+{
+	if (!c->timer)
+		return;
+	timer_end(&c->timer->timer);
+	free(c->timer);
+	c->timer = NULL;
 }
 
 /* ---- life */
@@ -180,10 +194,9 @@ int conn_new(struct streams *s, struct listener *l, int fd, struct conn **out)
 		return r;
 	struct conn *c = container_of(s->unused.next, struct conn, queue);
 	list_remove(&c->queue);
-	c->ops = l->tls ? &tls_ops : &plain_ops;
+	c->secure = l->tls != NULL;
 	c->listener = l;
 	c->watch = (struct watch){ .fd = fd, .fn = on_events };
-	c->timer.fn = on_timer;
 	c->state = l->tls ? CONN_HANDSHAKE : CONN_OPEN;
 	l->n_conns++;
 	s->stats.open_now++;
@@ -194,7 +207,7 @@ int conn_new(struct streams *s, struct listener *l, int fd, struct conn **out)
 void conn_adopt(struct conn *c, struct ssl_st *ssl)
 {
 	c->ssl = ssl;
-	c->ops = ssl ? &tls_ops : &plain_ops;
+	c->secure = ssl != NULL;
 	conn_ws_begin(c);
 }
 
@@ -208,11 +221,12 @@ void conn_begin(struct conn *c, struct sb_str peer)
 
 void conn_open(struct conn *c, struct sb_str peer)
 {
-	timer_end(&c->timer);
+	conn_untime(c);
 	c->state = CONN_OPEN;
 	void *ud = NULL;
 	c->owner->callbacks++;
-	int r = c->listener->spec.open(c->listener->spec.ud, conn_handle(c), peer, &ud);
+	const struct listener *l = c->listener;
+	int r = l->calls->open(l->calls_ud, conn_handle(c), peer, &ud);
 	c->ud = ud;
 	c->opened = r >= 0;
 	if (r < 0)
@@ -232,7 +246,7 @@ void conn_close(struct conn *c)
 		if (!c->ws->say_close)
 			c->ws->say_close = 1000;
 	}
-	loop_timer(c->owner->loop, &c->timer, FLUSH_NS, 0);
+	conn_time(c, FLUSH_NS);
 	list_remove(&c->ready);
 	list_remove(&c->queue);
 	c->muted = false;
@@ -245,7 +259,7 @@ void conn_end(struct conn *c, int why)
 		return;
 	c->state = CONN_DEAD;
 	c->why = (uint8_t)why;
-	timer_end(&c->timer);
+	conn_untime(c);
 	list_remove(&c->dirty);
 	list_remove(&c->ready);
 	list_append(&c->owner->dead, &c->queue);
@@ -278,15 +292,16 @@ void conn_finish(struct conn *c)
 	c->tail = NULL;
 	c->tail_n = c->tail_cap = 0;
 	conn_out_free(c);
-	timer_end(&c->timer);
+	conn_untime(c);
 	list_remove(&c->dirty);
 	list_remove(&c->ready);
 	s->stats.open_now--;
 	s->stats.closed++;
 	c->listener->n_conns--;
 	s->callbacks++;
-	if (c->opened && c->listener->spec.close)
-		c->listener->spec.close(c->ud, conn_handle(c), c->why);
+	const struct listener *l = c->listener;
+	if (c->opened)
+		l->calls->close(l->calls_ud, c->ud, conn_handle(c), c->why);
 	c->opened = c->paused = c->muted = false;
 	c->blocked = c->read_needs_write = c->want_writable = c->linger = false;
 	c->unread = c->hung = false;

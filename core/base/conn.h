@@ -31,32 +31,28 @@ enum conn_state {
 	CONN_DEAD,      /* in streams.dead, until the end of this turn */
 };
 
-/* Bytes moved; read: 0 is the end. -EAGAIN: wait; -EBUSY (read): wait until output moves; else a
- * fault. */
-struct conn_ops {
-	ssize_t (*read)(struct conn *c, void *p, size_t n);
-	ssize_t (*write)(struct conn *c, const void *p, size_t n);
-};
+#define CONN_FEW_BYTES 16u /* so much output, an acknowledgement or two, needs no buffer */
 
 struct conn {
 	struct streams *owner;
 	struct listener *listener;
-	const struct conn_ops *ops;
 	struct ssl_st *ssl; /* NULL: plaintext, or the peer has not said anything */
 	struct conn_ws *ws; /* NULL: no WebSocket */
 	void *ud;           /* the plugin's */
 	struct watch watch;
-	struct timer timer; /* handshake, write stall or flush deadline, by state */
-	struct list dirty;  /* in streams.dirty: output to send */
-	struct list ready;  /* in streams.ready: input to hand over without a new event */
-	struct list queue;  /* in streams.handshakes, .dead, .muted or .unused */
-	uint8_t *tail;      /* input that was not consumed; NULL when there is none */
-	uint8_t *out;       /* [sent, n) is not sent; NULL when there is nothing */
+	struct conn_timer *timer; /* handshake, write stall or flush deadline, by state; NULL: none
+	                           */
+	struct list dirty;        /* in streams.dirty: output to send */
+	struct list ready;        /* in streams.ready: input to hand over without a new event */
+	struct list queue;        /* in streams.handshakes, .dead, .muted or .unused */
+	uint8_t *tail;            /* input that was not consumed; NULL when there is none */
+	uint8_t *out; /* [sent, n) is not sent; NULL when there is nothing; may be few */
 	uint32_t tail_n, tail_cap;
 	uint32_t out_n, out_cap, out_sent;
 	uint32_t generation, index;
 	uint8_t state; /* enum conn_state */
 	uint8_t why;   /* SB_CLOSE_*, once CLOSING or DEAD */
+	bool secure : 1;
 	bool opened : 1;
 	bool paused : 1;
 	bool muted : 1;            /* not read because of pause_all, or closing */
@@ -66,6 +62,12 @@ struct conn {
 	bool linger : 1; /* see streams_close_gently() */
 	bool unread : 1; /* the socket may hold more than was read */
 	bool hung : 1;   /* the peer sends nothing any more: read to the end */
+	uint8_t few[CONN_FEW_BYTES];
+};
+
+struct conn_timer { /* what few connections need at a time */
+	struct timer timer;
+	struct conn *conn;
 };
 
 struct conn_ws { /* what a connection that speaks WebSocket has besides */
@@ -78,7 +80,7 @@ struct conn_ws { /* what a connection that speaks WebSocket has besides */
 	const char *why;
 };
 
-_Static_assert(sizeof(struct conn) <= 256, "an idle connection is cheap");
+_Static_assert(sizeof(struct conn) <= 176, "an idle connection is cheap");
 
 struct out_buffer { /* unused, in the pool */
 	struct out_buffer *next;
@@ -112,6 +114,13 @@ void conn_rewatch(struct conn *c);
 void conn_begin(struct conn *c, struct sb_str peer);
 /* Goes on with a connection that other streams began. Takes ssl, which may be NULL. */
 void conn_adopt(struct conn *c, struct ssl_st *ssl);
+/* Its deadline, which ends it; without memory for that it ends at once. */
+void conn_time(struct conn *c, int64_t delay_ns);
+void conn_untime(struct conn *c);
+/* Bytes moved; read: 0 is the end. -EAGAIN: wait; -EBUSY (read): wait until output moves; else a
+ * fault. */
+ssize_t conn_read(struct conn *c, void *p, size_t n);
+ssize_t conn_write(struct conn *c, const void *p, size_t n);
 /* Introduces it to the plugin; may end it. */
 void conn_open(struct conn *c, struct sb_str peer);
 /* The plugin or its answer wants it closed: flush, then end. */

@@ -65,8 +65,9 @@ static int keep(struct conn *c, const uint8_t *p, uint32_t n)
 /* Hands bytes to the plugin and keeps what it leaves. */
 static void feed(struct conn *c, const uint8_t *p, uint32_t n)
 {
-	const struct sb_listen *spec = &c->listener->spec;
-	int64_t used = spec->data(c->ud, conn_handle(c), (struct sb_bytes){ p, n });
+	const struct listener *l = c->listener;
+	struct sb_bytes bytes = { p, n };
+	int64_t used = l->calls->data(l->calls_ud, c->ud, conn_handle(c), bytes);
 	if (c->state != CONN_OPEN) {
 		drop_tail(c);
 		return;
@@ -77,12 +78,12 @@ static void feed(struct conn *c, const uint8_t *p, uint32_t n)
 		return;
 	}
 	if (used > n) {
-		log_warn(0, "%s: more input consumed than given", c->listener->name);
+		log_warn(0, "%s: more input consumed than given", l->name);
 		conn_end(c, SB_CLOSE_ERROR);
 		return;
 	}
 	uint32_t left = n - (uint32_t)used;
-	if (left > spec->max_in_bytes)
+	if (left > l->spec.max_in_bytes)
 		conn_end(c, SB_CLOSE_LIMIT);
 	else if (keep(c, p + used, left) < 0)
 		conn_end(c, SB_CLOSE_ERROR);
@@ -124,7 +125,8 @@ void conn_in_take(struct conn *c, uint8_t *p, uint32_t n)
 void conn_in_read(struct conn *c)
 {
 	struct streams *s = c->owner;
-	ssize_t n = c->ops->read(c, s->scratch, CONN_READ_BYTES);
+	prefetch(c->ud, 192); /* comes while the kernel works */
+	ssize_t n = conn_read(c, s->scratch, CONN_READ_BYTES);
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n == -EBUSY) {

@@ -30,7 +30,9 @@ static uint8_t *take_buffer(struct streams *s, uint32_t *cap)
 void conn_out_free(struct conn *c)
 {
 	struct streams *s = c->owner;
-	if (c->out && c->out_cap == CONN_OUT_BYTES && s->n_pool < MAX_POOL) {
+	if (c->out == c->few) {
+		/* nothing to give back */
+	} else if (c->out && c->out_cap == CONN_OUT_BYTES && s->n_pool < MAX_POOL) {
 		struct out_buffer *b = (struct out_buffer *)(void *)c->out;
 		b->next = s->pool;
 		s->pool = b;
@@ -51,14 +53,29 @@ void conn_out_free_pool(struct streams *s)
 	s->n_pool = 0;
 }
 
+static int grow(struct conn *c, uint32_t need)
+{
+	bool few = c->out == c->few;
+	uint32_t cap = MAX(need, c->out_cap * 2);
+	uint8_t *p;
+	if (few && need <= CONN_OUT_BYTES)
+		p = take_buffer(c->owner, &cap);
+	else
+		p = realloc(few ? NULL : c->out, cap);
+	if (!p)
+		return -ENOMEM;
+	if (few)
+		memcpy(p, c->few, c->out_n);
+	c->out = p;
+	c->out_cap = cap;
+	return 0;
+}
+
 int conn_out_room(struct conn *c, uint32_t n)
 {
 	if (!c->out) {
-		c->out = take_buffer(c->owner, &c->out_cap);
-		if (!c->out) {
-			c->out_cap = 0;
-			return -ENOMEM;
-		}
+		c->out = c->few;
+		c->out_cap = CONN_FEW_BYTES;
 	}
 	if (n > c->out_cap - c->out_n && c->out_sent > 0) {
 		memmove(c->out, c->out + c->out_sent, conn_out_unsent(c));
@@ -69,13 +86,7 @@ int conn_out_room(struct conn *c, uint32_t n)
 	}
 	if (n <= c->out_cap - c->out_n)
 		return 0;
-	uint32_t cap = MAX(c->out_n + n, c->out_cap * 2);
-	uint8_t *p = realloc(c->out, cap);
-	if (!p)
-		return -ENOMEM;
-	c->out = p;
-	c->out_cap = cap;
-	return 0;
+	return grow(c, c->out_n + n);
 }
 
 int conn_out_write(struct conn *c, struct sb_bytes bytes)
@@ -104,7 +115,7 @@ int conn_out_write(struct conn *c, struct sb_bytes bytes)
 void conn_out_stalled(struct conn *c)
 {
 	if (c->state == CONN_OPEN)
-		loop_timer(c->owner->loop, &c->timer, STALL_NS, 0);
+		conn_time(c, STALL_NS);
 	conn_rewatch(c);
 }
 
@@ -119,20 +130,20 @@ static void closed(struct conn *c)
 	if (c->ssl)
 		tls_goodbye(c->ssl);
 	shutdown(c->watch.fd, SHUT_WR);
-	loop_timer(c->owner->loop, &c->timer, LINGER_NS, 0);
+	conn_time(c, LINGER_NS);
 	conn_rewatch(c);
 }
 
 static void after_progress(struct conn *c)
 {
-	bool was_stalled = c->timer.prev && c->state == CONN_OPEN;
+	bool was_stalled = c->timer && c->state == CONN_OPEN;
 	if (conn_out_unsent(c) > 0) {
 		c->blocked = true;
 		conn_out_stalled(c);
 		return;
 	}
 	if (was_stalled)
-		timer_end(&c->timer);
+		conn_untime(c);
 	conn_out_free(c);
 	if (c->state == CONN_CLOSING)
 		closed(c);
@@ -146,7 +157,7 @@ void conn_out_flush(struct conn *c)
 	if (c->ws)
 		conn_ws_seal(c);
 	if (conn_out_unsent(c) > 0) {
-		n = c->ops->write(c, c->out + c->out_sent, conn_out_unsent(c));
+		n = conn_write(c, c->out + c->out_sent, conn_out_unsent(c));
 		if (n < 0 && n != -EAGAIN && n != -EINTR) {
 			conn_end(c, SB_CLOSE_ERROR);
 			return;
@@ -157,7 +168,7 @@ void conn_out_flush(struct conn *c)
 		}
 	}
 	/* Nothing went out and the stall is timed already: the clock goes on. */
-	if (n <= 0 && conn_out_unsent(c) > 0 && c->timer.prev) {
+	if (n <= 0 && conn_out_unsent(c) > 0 && c->timer) {
 		c->blocked = true;
 		conn_rewatch(c);
 		return;
@@ -167,7 +178,7 @@ void conn_out_flush(struct conn *c)
 	    conn_out_unsent(c) <= c->listener->spec.max_out_bytes / 2) {
 		c->want_writable = false;
 		c->owner->callbacks++;
-		if (c->listener->spec.writable)
-			c->listener->spec.writable(c->ud, conn_handle(c));
+		const struct listener *l = c->listener;
+		l->calls->writable(l->calls_ud, c->ud, conn_handle(c));
 	}
 }

@@ -19,7 +19,7 @@ void conn_ws_begin(struct conn *c)
 	struct streams *s = c->owner;
 
 	c->state = CONN_UPGRADE;
-	loop_timer(s->loop, &c->timer, s->limits.handshake_seconds * NS_PER_S, 0);
+	conn_time(c, s->limits.handshake_seconds * NS_PER_S);
 	conn_rewatch(c);
 }
 

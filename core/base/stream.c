@@ -82,8 +82,10 @@ static void flush_dirty(struct streams *s)
 	struct list now;
 	list_init(&now);
 	list_move_all(&now, &s->dirty);
-	for (struct list *l = list_take(&now); l; l = list_take(&now))
+	for (struct list *l = list_take(&now); l; l = list_take(&now)) {
+		prefetch(container_of(now.next, struct conn, dirty), sizeof(struct conn));
 		conn_out_flush(container_of(l, struct conn, dirty));
+	}
 }
 
 static void finish_dead(struct streams *s)
@@ -187,6 +189,15 @@ static struct listener *find_listener(struct streams *s, uint32_t id)
 			return found;
 	}
 	return NULL;
+}
+
+void streams_call_by(struct streams *s, uint32_t id, const struct stream_calls *calls, void *ud)
+{
+	struct listener *l = find_listener(s, id);
+	if (!l)
+		return;
+	l->calls = calls;
+	l->calls_ud = ud;
 }
 
 void streams_unlisten(struct streams *s, uint32_t id)

@@ -2,7 +2,7 @@
  * is served before handshakes, at most 4 handshake steps a turn; one read and one write per
  * connection and turn, no epoll_ctl per message. Connections are named by generation-checked
  * handles (sb_conn). All calls from the loop's thread. An idle plaintext connection costs at most
- * 256 bytes here. */
+ * 176 bytes here. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +40,17 @@ struct streams *streams_free(struct streams *s); /* closes everything, callbacks
  * address "http" there is no socket: connections come by streams_adopt(). */
 int streams_listen(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
                    uint32_t *id);
+/* How the callbacks of a listener are called, if not directly: by somebody who wants to know whose
+ * they are. All or none. */
+struct stream_calls {
+	int32_t (*open)(void *ud, sb_conn conn, struct sb_str peer, void **conn_ud);
+	int64_t (*data)(void *ud, void *conn_ud, sb_conn conn, struct sb_bytes bytes);
+	void (*writable)(void *ud, void *conn_ud, sb_conn conn);
+	void (*close)(void *ud, void *conn_ud, sb_conn conn, int32_t why);
+};
+
+/* Before the loop turns. */
+void streams_call_by(struct streams *s, uint32_t id, const struct stream_calls *calls, void *ud);
 /* Ends its connections with SB_CLOSE_STOP, callbacks included, before it returns; not from inside a
  * callback of a connection. */
 void streams_unlisten(struct streams *s, uint32_t id);

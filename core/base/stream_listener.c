@@ -168,7 +168,7 @@ static void take_in(struct listener *l, int fd, const union address *peer)
 	s->stats.accepted++;
 	if (c->state == CONN_HANDSHAKE) {
 		int64_t limit = s->limits.handshake_seconds * NS_PER_S;
-		loop_timer(s->loop, &c->timer, limit, 0);
+		conn_time(c, limit);
 		if (loop_watch(s->loop, &c->watch, EPOLLIN | EPOLLONESHOT) < 0)
 			conn_end(c, SB_CLOSE_ERROR);
 		return;
@@ -281,11 +281,40 @@ static int begin_listening(struct listener *l, struct sb_str text, uint32_t *por
 
 static bool is_sound(const struct sb_listen *spec, struct sb_str websocket)
 {
-	if (spec->size < offsetof(struct sb_listen, ud) + sizeof(spec->ud) || !spec->open ||
-	    !spec->data)
+	if (spec->size < offsetof(struct sb_listen, ud) + sizeof(spec->ud) || !spec->data)
 		return false;
 	return websocket.n < sizeof(((struct listener *)0)->websocket);
 }
+
+/* ---- its own callbacks */
+
+static int32_t call_open(void *ud, sb_conn conn, struct sb_str peer, void **conn_ud)
+{
+	const struct listener *l = ud;
+	return l->spec.open ? l->spec.open(l->spec.ud, conn, peer, conn_ud) : 0;
+}
+
+static int64_t call_data(void *ud, void *conn_ud, sb_conn conn, struct sb_bytes bytes)
+{
+	const struct listener *l = ud;
+	return l->spec.data(conn_ud, conn, bytes);
+}
+
+static void call_writable(void *ud, void *conn_ud, sb_conn conn)
+{
+	const struct listener *l = ud;
+	if (l->spec.writable)
+		l->spec.writable(conn_ud, conn);
+}
+
+static void call_close(void *ud, void *conn_ud, sb_conn conn, int32_t why)
+{
+	const struct listener *l = ud;
+	if (l->spec.close)
+		l->spec.close(conn_ud, conn, why);
+}
+
+static const struct stream_calls direct = { call_open, call_data, call_writable, call_close };
 
 int listener_new(struct streams *s, const struct sb_listen *spec, struct tls *tls, uint32_t *port,
                  struct listener **out)
@@ -302,6 +331,8 @@ int listener_new(struct streams *s, const struct sb_listen *spec, struct tls *tl
 	l->owner = s;
 	l->tls = shared ? NULL : tls;
 	copy_spec(l, spec);
+	l->calls = &direct;
+	l->calls_ud = l;
 	l->watch.fn = on_accept;
 	l->watch.fd = -1;
 	l->pause.fn = resume;

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 
+struct stream_calls;
 struct streams;
 struct tls;
 
@@ -20,6 +21,8 @@ struct listener {
 	struct watch watch;
 	struct timer pause;    /* no descriptors left: tries again when it fires */
 	struct sb_listen spec; /* with defaults filled in; its texts are not kept */
+	const struct stream_calls *calls;
+	void *calls_ud;
 	struct tls *tls;
 	uint32_t id, n_conns;
 	char name[32], websocket[32];

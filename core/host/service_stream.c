@@ -17,12 +17,6 @@
 #define MAX_LISTENERS 32
 #define SPEC_1_0      (offsetof(struct sb_listen, ud) + sizeof(void *)) /* of plugins built with 1.0 */
 
-/* Between base/stream and the plugin: knows whose connection it is. */
-struct link {
-	struct listener *listener;
-	void *ud;
-};
-
 /* Owned by its instance and by each of its connections. [inst] */
 static void listener_drop(struct listener *l)
 {
@@ -34,64 +28,56 @@ static void listener_drop(struct listener *l)
 	free(l);
 }
 
-static void link_free(struct link *link)
-{
-	listener_drop(link->listener);
-	free(link);
-}
-
+/* Between base/stream and the plugin: knows whose connection it is. */
 static int32_t on_open(void *ud, sb_conn conn, struct sb_str peer, void **conn_ud)
 {
 	struct listener *l = ud;
-	struct link *link = malloc(sizeof(*link));
-	if (!link)
-		return -ENOMEM;
-	*link = (struct link){ l, NULL };
-	l->owners++;
 	struct frame f;
+	l->owners++;
 	frame_enter(&f, l->instance, "stream.open");
-	int32_t r = l->spec.open ? l->spec.open(l->spec.ud, conn, peer, &link->ud) : 0;
+	int32_t r = l->spec.open ? l->spec.open(l->spec.ud, conn, peer, conn_ud) : 0;
 	frame_leave(&f);
-	*conn_ud = link;
 	if (r < 0)
-		link_free(link);
+		listener_drop(l);
 	return r;
 }
 
-static int64_t on_data(void *ud, sb_conn conn, struct sb_bytes bytes)
+static int64_t on_data(void *ud, void *conn_ud, sb_conn conn, struct sb_bytes bytes)
 {
-	const struct link *link = ud;
+	const struct listener *l = ud;
 	struct frame f;
-	frame_enter(&f, link->listener->instance, "stream.data");
-	int64_t n = link->listener->spec.data(link->ud, conn, bytes);
+	frame_enter(&f, l->instance, "stream.data");
+	int64_t n = l->spec.data(conn_ud, conn, bytes);
 	frame_leave(&f);
 	if (__builtin_expect(n > (int64_t)bytes.n, 0))
 		return log_error(-EPROTO, "%s claims to have read %lld of %zu bytes",
-		                 link->listener->instance->name, (long long)n, bytes.n);
+		                 l->instance->name, (long long)n, bytes.n);
 	return n;
 }
 
-static void on_writable(void *ud, sb_conn conn)
+static void on_writable(void *ud, void *conn_ud, sb_conn conn)
 {
-	const struct link *link = ud;
-	if (!link->listener->spec.writable)
-		return;
+	const struct listener *l = ud;
 	struct frame f;
-	frame_enter(&f, link->listener->instance, "stream.writable");
-	link->listener->spec.writable(link->ud, conn);
+	if (!l->spec.writable)
+		return;
+	frame_enter(&f, l->instance, "stream.writable");
+	l->spec.writable(conn_ud, conn);
 	frame_leave(&f);
 }
 
-static void on_close(void *ud, sb_conn conn, int32_t why)
+static void on_close(void *ud, void *conn_ud, sb_conn conn, int32_t why)
 {
-	struct link *link = ud;
+	struct listener *l = ud;
 	struct frame f;
-	frame_enter(&f, link->listener->instance, "stream.close");
-	if (link->listener->spec.close)
-		link->listener->spec.close(link->ud, conn, why);
+	frame_enter(&f, l->instance, "stream.close");
+	if (l->spec.close)
+		l->spec.close(conn_ud, conn, why);
 	frame_leave(&f);
-	link_free(link);
+	listener_drop(l);
 }
+
+static const struct stream_calls calls = { on_open, on_data, on_writable, on_close };
 
 static void listener_dropp(struct listener **l)
 {
@@ -213,17 +199,13 @@ static int32_t begin_listen(struct sb_host *h, const struct sb_listen *spec, uin
 	l->spec = spec_of(spec);
 	l->name = strndup(spec->name.n ? spec->name.p : in->name,
 	                  spec->name.n ? spec->name.n : strlen(in->name));
-	struct sb_listen ours = l->spec;
-	ours.open = on_open;
-	ours.data = on_data;
-	ours.writable = on_writable;
-	ours.close = on_close;
-	ours.ud = l;
 	uint32_t bound = 0;
-	r = streams_listen(streams, &ours, spec->tls ? in->host->config.tls : NULL, &bound, &l->id);
+	r = streams_listen(streams, &l->spec, spec->tls ? in->host->config.tls : NULL, &bound,
+	                   &l->id);
 	if (r < 0)
 		return cannot_listen(in, r, spec->address);
-	r = name_listener(l, &ours, bound);
+	streams_call_by(streams, l->id, &calls, l);
+	r = name_listener(l, &l->spec, bound);
 	l->spec.address = l->spec.name = l->spec.websocket = SB_STR("");
 	if (r == 0)
 		r = add_listener(in, l);
