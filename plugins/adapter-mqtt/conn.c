@@ -55,14 +55,13 @@ int32_t conn_open(void *ud, sb_conn handle, struct sb_str peer, void **conn_ud)
 		return -ESHUTDOWN;
 	if (srv->n_conns >= srv->config.max_connections + SERVER_GRACE)
 		return turned_away(srv, LIMIT_connections);
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = calloc(1, sizeof(*c) + peer.n + 1);
 	if (!c)
 		return -ENOMEM;
 	c->srv = srv;
 	c->handle = handle;
 	c->opened = c->last_rx = srv->tick;
-	size_t n = peer.n < sizeof(c->peer) ? peer.n : sizeof(c->peer) - 1;
-	memcpy(c->peer, peer.p, n);
+	memcpy(c->peer, peer.p, peer.n);
 	int which;
 	c->address = address_enter(srv, c->peer, &which);
 	if (address_is_crowded(srv, c->address)) {

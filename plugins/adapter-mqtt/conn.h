@@ -63,9 +63,8 @@ struct conn {
 	int64_t until_ns;         /* UTC at which its certificate or token ends; 0: never */
 	struct conn *rate_next;   /* waits for its rate, if rate_held */
 	struct address *address;  /* may be NULL */
-	uint32_t waiting_bytes;   /* of an unfinished CONNECT, as charged */
-	uint8_t refused_by;       /* LIMIT_* + 1: its CONNECT will be refused */
 	uint64_t pumped;          /* its messages go on after this step of persist.h */
+	uint32_t waiting_bytes;   /* of an unfinished CONNECT, as charged */
 	uint32_t last_rx, opened; /* ticks */
 	uint32_t max_out;         /* longest packet the client takes */
 	uint32_t n_direct,
@@ -74,10 +73,11 @@ struct conn {
 	uint16_t keepalive_s, window; /* window: of the client, for what we send */
 	uint16_t alias_max;           /* of the client, and of what we use */
 	uint8_t state, version, hold;
+	uint8_t refused_by; /* LIMIT_* + 1: its CONNECT will be refused */
 	bool rate_held;
 	bool on_http;         /* it came to the HTTP port */
 	bool stalled, detail; /* detail: the client wants reason strings */
-	char peer[46];
+	char peer[];          /* "192.0.2.1:4711" */
 };
 
 /* The callbacks of struct sb_listen; ud is the server. */

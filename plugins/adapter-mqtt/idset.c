@@ -20,20 +20,21 @@ bool id_set_has(const struct id_set *set, uint16_t id)
 {
 	uint32_t at;
 
-	if (set->many)
+	if (set->is_many)
 		return set->many[id / 64] >> (id % 64) & 1;
 	return few_find(set, id, &at);
 }
 
 static int to_many(struct id_set *set)
 {
-	set->many = calloc(65536 / 64, sizeof(uint64_t));
-	if (!set->many)
+	uint64_t *many = calloc(65536 / 64, sizeof(*many));
+	if (!many)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < set->n; i++)
-		set->many[set->few[i] / 64] |= 1ull << (set->few[i] % 64);
+		many[set->few[i] / 64] |= 1ull << (set->few[i] % 64);
 	free(set->few);
-	set->few = NULL;
+	set->many = many;
+	set->is_many = true;
 	return 0;
 }
 
@@ -41,12 +42,12 @@ int id_set_add(struct id_set *set, uint16_t id)
 {
 	if (id_set_has(set, id))
 		return 0;
-	if (!set->many && set->n == FEW) {
+	if (!set->is_many && set->n == FEW) {
 		int r = to_many(set);
 		if (r < 0)
 			return r;
 	}
-	if (set->many) {
+	if (set->is_many) {
 		set->many[id / 64] |= 1ull << (id % 64);
 		set->n++;
 		return 0;
@@ -67,7 +68,7 @@ bool id_set_remove(struct id_set *set, uint16_t id)
 {
 	uint32_t at = 0;
 
-	if (set->many) {
+	if (set->is_many) {
 		if (!id_set_has(set, id))
 			return false;
 		set->many[id / 64] &= ~(1ull << (id % 64));
@@ -84,6 +85,5 @@ bool id_set_remove(struct id_set *set, uint16_t id)
 void id_set_clear(struct id_set *set)
 {
 	free(set->few);
-	free(set->many);
 	*set = (struct id_set){ 0 };
 }

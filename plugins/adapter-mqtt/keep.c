@@ -172,9 +172,9 @@ static void give_sub(struct record_out *out, const struct sub *sub)
 static void give_received(struct record_out *out, const struct id_set *set)
 {
 	record_number(out, set->n);
-	for (uint32_t i = 0; !set->many && i < set->n; i++)
+	for (uint32_t i = 0; !set->is_many && i < set->n; i++)
 		record_number(out, set->few[i]);
-	for (uint32_t id = 0; set->many && id <= UINT16_MAX; id++)
+	for (uint32_t id = 0; set->is_many && id <= UINT16_MAX; id++)
 		if (id_set_has(set, (uint16_t)id))
 			record_number(out, id);
 }

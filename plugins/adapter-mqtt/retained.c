@@ -398,39 +398,39 @@ void retained_due(struct sub *sub)
 	if (!sub->retained_due)
 		sub->session->n_retained_due++;
 	sub->retained_due = true;
-	if (sub->session->retained_sub == sub)
-		sub->session->retained_sub = NULL;
+	retained_stop(sub);
 }
 
 static void done(struct session *s, struct sub *sub)
 {
 	sub->retained_due = false;
 	s->n_retained_due--;
-	s->retained_sub = NULL;
+	retained_stop(sub);
 	keep_subscribed(s, sub);
 }
 
-static struct sub *current(struct session *s)
+static struct retained_walk *current(struct session *s)
 {
-	if (s->retained_sub)
-		return s->retained_sub;
+	if (s->walk)
+		return s->walk;
 	struct sub *sub = s->subs;
 	while (sub && !sub->retained_due)
 		sub = sub->next;
-	s->retained_sub = sub;
-	s->retained_seen = 0;
-	s->retained_end = s->srv->retained.seq;
-	return sub;
+	s->walk = sub ? malloc(sizeof(*s->walk)) : NULL;
+	if (s->walk)
+		*s->walk = (struct retained_walk){ sub, 0, s->srv->retained.seq };
+	return s->walk;
 }
 
 bool retained_pump(struct session *s)
 {
 	struct server *srv = s->srv;
-	struct sub *sub = current(s);
-	struct pick k = { .after = s->retained_seen, .end = s->retained_end };
+	struct retained_walk *walked = current(s);
 
-	if (!sub)
+	if (!walked)
 		return false;
+	struct sub *sub = walked->sub;
+	struct pick k = { .after = walked->seen, .end = walked->end };
 	/* Filters that match little of much must not keep everybody else waiting. */
 	if (srv->walked >= WALK_MAX) {
 		srv->walk_waits = true;
@@ -454,13 +454,13 @@ bool retained_pump(struct session *s)
 		struct publish p;
 		message_view(k.found[i]->msg, &p);
 		if (sub->part && !acl_reads(s, p.topic)) {
-			s->retained_seen = k.found[i]->seq;
+			walked->seen = k.found[i]->seq;
 			continue;
 		}
 		/* Full of what is not acknowledged: the rest follows the acknowledgements. */
 		if (inflight_queue(s, k.found[i]->msg, &d) < 0)
 			return i > 0;
-		s->retained_seen = k.found[i]->seq;
+		walked->seen = k.found[i]->seq;
 	}
 	if (k.n < PICK_MAX)
 		done(s, sub);

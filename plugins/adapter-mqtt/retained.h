@@ -2,8 +2,11 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "session.h"
 #include "tree.h"
+#include "trie.h"
 
 struct conn;
 struct message;
@@ -12,6 +15,12 @@ struct retained_waiter;
 struct server;
 struct session;
 struct sub;
+
+struct retained_walk { /* which retained messages a new subscription has been sent */
+	struct sub *sub;
+	uint64_t seen,
+		end; /* changes: up to there it has them, those behind are no business of it */
+};
 
 struct retained_entry {
 	struct tree_node *node;
@@ -49,3 +58,14 @@ void retained_sweep(struct server *srv);
 void retained_due(struct sub *sub);
 /* Queue the next of them for a session whose queue is empty. true: something was queued. */
 bool retained_pump(struct session *s);
+
+/* This subscription ends, or its messages begin anew. */
+static inline void retained_stop(const struct sub *sub)
+{
+	struct session *s = sub->session;
+
+	if (!s->walk || s->walk->sub != sub)
+		return;
+	free(s->walk);
+	s->walk = NULL;
+}

@@ -11,14 +11,18 @@
 struct conn;
 struct message;
 struct persist_session;
+struct retained_walk;
 struct server;
 struct sub;
 
 /* Identifiers of QoS 2 publishes received and not yet released. */
 struct id_set {
-	uint16_t *few;
-	uint64_t *many; /* a bitmap, once there are more than 64 */
+	union {
+		uint16_t *few;
+		uint64_t *many; /* a bitmap, once there were more than 64 */
+	};
 	uint32_t n;
+	bool is_many;
 };
 
 struct session {
@@ -35,18 +39,17 @@ struct session {
 	struct inflight out;
 	struct id_set received;
 	struct sb_principal who;
-	struct rate *rate;        /* NULL: without limits */
-	sb_device speaks_for;     /* the device whose session this is; 0: none */
-	struct sub *retained_sub; /* with the next two: progress of retained_pump() */
-	uint64_t retained_seen, retained_end;
+	struct rate *rate;          /* NULL: without limits */
+	sb_device speaks_for;       /* the device whose session this is; 0: none */
+	struct retained_walk *walk; /* of retained_pump(); NULL: none is under way */
 	uint32_t n_subs, sub_bytes, n_retained_due;
 	uint32_t expiry_s;            /* 0: ends with the connection */
 	uint32_t expires_at, will_at; /* ticks; 0: not */
 	uint32_t will_delay_s;
+	uint32_t hash;
 	int64_t will_expiry_s; /* from its publication; -1: it does not expire */
 	uint32_t mark, hit;    /* of route: already found by this publish */
-	uint32_t hash;
-	bool ended; /* to be freed as soon as nobody is leaving */
+	bool ended;            /* to be freed as soon as nobody is leaving */
 	uint16_t id_n;
 	char id[];
 };

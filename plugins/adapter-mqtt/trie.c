@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retained.h"
 #include "session.h"
 #include "topic.h"
 
@@ -223,8 +224,7 @@ void trie_remove(struct trie *t, struct sub *sub)
 		sub->next->prev = sub->prev;
 	if (sub->retained_due)
 		s->n_retained_due--;
-	if (s->retained_sub == sub)
-		s->retained_sub = NULL;
+	retained_stop(sub);
 	s->n_subs--;
 	s->sub_bytes -= sub->cost;
 	t->n--;

@@ -130,7 +130,7 @@ static void an_idle_connection_keeps_no_buffers(void **state)
 	assert_int_equal(hear(fd, buf, sizeof(buf)), 12);
 	assert_null(c->tail);
 	assert_null(c->out);
-	assert_true(sizeof(struct conn) <= 256);
+	assert_true(sizeof(struct conn) <= 176);
 	close(fd);
 	finish();
 }
