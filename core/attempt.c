@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/stream.h"
 #include "config.h"
+#include "host/host.h"
 #include "host/revise.h"
 #include "inforce.h"
 #include "live.h"
@@ -138,8 +139,10 @@ int attempt_apply(struct attempt *a)
 	collect(a);
 	take_lines(a);
 	live_apply(app, &a->settings, a->tls_lives);
-	if (a->tls_lives)
+	if (a->tls_lives) {
 		tls_renew(app->tls, steal(a->tls));
+		host_end_revoked(app->host);
+	}
 	conf_free(app->conf);
 	app->conf = steal(a->conf);
 	return 0;

@@ -32,7 +32,8 @@ const struct option_spec settings_table[] = {
 	{ "tls", "client-ca", OPTION_TEXT, AT(tls_client_ca), "", NULL, 0, 0,
 	  "PEM file of the authority that signs certificates of devices" },
 	{ "tls", "client-crl", OPTION_TEXT, AT(tls_client_crl), "", NULL, 0, 0,
-	  "PEM file of its revocation list; read at start and reload" },
+	  "PEM file of its revocation list; read at start and at a reload, which ends the "
+	  "connections whose certificates it names" },
 	{ "plugins", "dir", OPTION_TEXT, AT(plugins_dir), "", NULL, 0, 0,
 	  "directory of plugin files; empty: where they were installed" },
 	{ "plugins", "allow", OPTION_TEXT, AT(plugins_allow), "", NULL, 0, 0,

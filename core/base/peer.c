@@ -119,6 +119,37 @@ int peer_cert(struct ssl_st *ssl, uint8_t *buf, uint32_t cap, uint32_t *trusted)
 	return n;
 }
 
+static bool is_listed(const X509_STORE *store, X509 *x)
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509_CRL *list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+		X509_REVOKED *entry;
+		if (list &&
+		    X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_issuer_name(x)) == 0 &&
+		    X509_CRL_get0_by_cert(list, &entry, x) == 1)
+			return true;
+	}
+	return false;
+}
+
+bool peer_is_revoked(struct ssl_st *ssl, struct tls *tls)
+{
+	X509 *x = SSL_get0_peer_certificate(ssl);
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl); /* of a server: those behind x */
+
+	if (!x)
+		return false;
+	pthread_mutex_lock(&tls->lock);
+	const X509_STORE *store = SSL_CTX_get_cert_store(tls->ctx);
+	bool found = is_listed(store, x);
+	for (int i = 0; i < sk_X509_num(chain) && !found; i++)
+		found = is_listed(store, sk_X509_value(chain, i));
+	pthread_mutex_unlock(&tls->lock);
+	return found;
+}
+
 /* ---- pre-shared keys */
 
 /* OpenSSL calls this for TLS 1.2 and, since there is no other callback, for 1.3 too. */

@@ -373,6 +373,20 @@ int streams_peer_cert(const struct streams *s, sb_conn conn, uint8_t *buf, uint3
 	return c->ssl ? peer_cert(c->ssl, buf, cap, trusted) : SB_E_NOT_FOUND;
 }
 
+uint32_t streams_end_revoked(struct streams *s, struct tls *tls)
+{
+	uint32_t at = 0;
+	uint32_t n = 0;
+
+	for (struct conn *c = conn_each(s, &at); c; c = conn_each(s, &at)) {
+		if (!c->ssl || c->state == CONN_DEAD || !peer_is_revoked(c->ssl, tls))
+			continue;
+		conn_end(c, SB_CLOSE_ERROR);
+		n++;
+	}
+	return n;
+}
+
 int streams_peer_psk(const struct streams *s, sb_conn conn, char *buf, uint32_t cap)
 {
 	const struct conn *c = conn_find(s, conn);

@@ -73,6 +73,9 @@ int streams_close_gently(struct streams *s, sb_conn conn);
 int streams_peer_cert(const struct streams *s, sb_conn conn, uint8_t *buf, uint32_t cap,
                       uint32_t *trusted);
 int streams_peer_psk(const struct streams *s, sb_conn conn, char *buf, uint32_t cap);
+/* Ends the connections whose certificate is named by the revocation list that tls has now; how
+ * many. */
+uint32_t streams_end_revoked(struct streams *s, struct tls *tls);
 uint32_t streams_unsent(const struct streams *s, sb_conn conn);
 void streams_stats(const struct streams *s, struct streams_stats *out);
 

@@ -304,6 +304,15 @@ void host_set_origins(struct host *host, const char *origins)
 			worker_set_origins(host->instances[i]->worker, origins);
 }
 
+void host_end_revoked(struct host *host)
+{
+	for (uint32_t i = 0; i < host->n_workers; i++)
+		worker_end_revoked(host->workers[i], host->config.tls);
+	for (size_t i = 0; i < host->n_instances; i++)
+		if (host->instances[i]->own_thread)
+			worker_end_revoked(host->instances[i]->worker, host->config.tls);
+}
+
 bool host_config(const struct host *host, size_t index, const char **name, const char **json)
 {
 	for (size_t i = 0; i < host->n_instances; i++) {

@@ -66,6 +66,9 @@ bool host_options(const struct host *host, size_t index, const char **section, c
 bool host_config(const struct host *host, size_t index, const char **name, const char **json);
 /* config.streams.origins from soon on; the text lives as long as the host. Main thread. */
 void host_set_origins(struct host *host, const char *origins);
+/* After tls_renew() of config.tls: its revocation list holds for open connections too, soon. Main
+ * thread. */
+void host_end_revoked(struct host *host);
 /* Does this section of the configuration belong to a loaded plugin? */
 bool host_has_section(const struct host *host, const char *section);
 

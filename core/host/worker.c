@@ -118,32 +118,65 @@ struct streams *worker_streams(struct worker *w)
 	return w->streams;
 }
 
-struct origins_turn {
+/* News of the configuration, on its way to a worker. */
+struct news {
 	struct worker *worker;
-	const char *origins;
+	void (*fn)(struct worker *w, void *arg);
+	void *arg;
 };
 
-static void take_origins(void *ud)
+static void take_news(void *ud)
 {
-	struct origins_turn turn = *(struct origins_turn *)ud;
+	struct news news = *(struct news *)ud;
+
 	free(ud);
-	turn.worker->limits.origins = turn.origins;
-	if (turn.worker->streams)
-		streams_set_origins(turn.worker->streams, turn.origins);
+	news.fn(news.worker, news.arg);
+}
+
+static int tell(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg)
+{
+	struct news *news = malloc(sizeof(*news));
+
+	if (!news)
+		return -ENOMEM;
+	*news = (struct news){ w, fn, arg };
+	int r = loop_post(w->loop, take_news, news);
+	if (r != 0)
+		free(news);
+	return r;
+}
+
+static void take_origins(struct worker *w, void *arg)
+{
+	w->limits.origins = arg;
+	if (w->streams)
+		streams_set_origins(w->streams, arg);
 }
 
 void worker_set_origins(struct worker *w, const char *origins)
 {
-	struct origins_turn *turn = malloc(sizeof(*turn));
-	int r = turn ? 0 : -ENOMEM;
-	if (turn) {
-		*turn = (struct origins_turn){ w, origins };
-		r = loop_post(w->loop, take_origins, turn);
-	}
-	if (r == 0)
-		return;
-	free(turn);
-	log_warn(MIN(r, 0), "http.origins stays as it was on thread %s", w->name);
+	int r = tell(w, take_origins, (void *)(uintptr_t)origins);
+
+	if (r != 0)
+		log_warn(MIN(r, 0), "http.origins stays as it was on thread %s", w->name);
+}
+
+static void end_revoked(struct worker *w, void *arg)
+{
+	uint32_t n = w->streams ? streams_end_revoked(w->streams, arg) : 0;
+
+	if (n)
+		log_info("connections ended because tls.client-crl names their certificates: %u",
+		         n);
+}
+
+void worker_end_revoked(struct worker *w, struct tls *tls)
+{
+	int r = tell(w, end_revoked, tls);
+
+	if (r != 0)
+		log_warn(MIN(r, 0), "connections on thread %s outlive the new tls.client-crl",
+		         w->name);
 }
 
 void worker_stats(struct worker *w, struct streams_stats *out)

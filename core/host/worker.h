@@ -39,6 +39,8 @@ void worker_stop(struct worker *w); /* joins */
 struct streams *worker_streams(struct worker *w);
 /* Main thread: limits.origins from soon on; the text lives as long as the worker. */
 void worker_set_origins(struct worker *w, const char *origins);
+/* Main thread: ends, soon, the connections that a new revocation list of tls names. */
+void worker_end_revoked(struct worker *w, struct tls *tls);
 /* [its thread] free() this at the end of the turn: a loop may still hold it until then. */
 void worker_bury(struct worker *w, struct worker_remains *remains);
 /* Any thread. */

@@ -13,7 +13,7 @@ struct session;
 
 struct admission {
 	float tokens; /* of connect-rate */
-	double slot;   /* seconds since start: until then every place is promised to somebody */
+	double slot;  /* seconds since start: until then every place is promised to somebody */
 };
 
 void admission_init(struct server *srv);

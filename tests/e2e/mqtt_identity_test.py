@@ -37,7 +37,7 @@ class Secure(Closed):
 class Client:
     """paho, MQTT 5; got are the (topic, payload) received, ended the reason of the server's DISCONNECT."""
 
-    def __init__(self, platform, name="", password="", client_id="", clean=True, will=None):
+    def __init__(self, platform, name="", password="", client_id="", clean=True, will=None, cert=None):
         self.got, self.codes, self.ended, self.refused, self.closed = [], {}, None, None, False
         self.up = False
         self.c = paho.Client(client_id=client_id, protocol=paho.MQTTv5)
@@ -51,7 +51,12 @@ class Client:
         self.c.on_subscribe = lambda _c, _u, mid, codes, _p: self.codes.__setitem__(mid, [c.value for c in codes])
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 0 if clean else 600
-        host, port = platform.mqtt
+        if cert:  # a path without .pem, .key
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.load_cert_chain(f"{cert}.pem", f"{cert}.key")
+            self.c.tls_set_context(context)
+        host, port = platform.address("mqtts") if cert else platform.mqtt
         self.c.connect(host, port, clean_start=clean, properties=properties)
         self.c.loop_start()
         assert eventually(lambda: self.up or self.refused is not None or self.closed), "no answer to CONNECT"
@@ -356,8 +361,15 @@ def test_a_revoked_certificate_is_refused():
             p.call("device.create", id="d1")
             p.call("device.create", id="d2", password="a secret of it")
             assert with_certificate(p, "d1", folder, "d1")[0] and with_certificate(p, "d2", folder, "d2")[0]
+            stolen, kept = (Client(p, client_id=name, cert=f"{folder}/{name}") for name in ("d1", "d2"))
+            assert stolen.up and kept.up
             revocation_list(folder, "d1")
             p.call("system.reload")
+            assert eventually(lambda: stolen.closed), "its connection goes on"
+            assert not kept.closed and "tls.client-crl names their certificates: 1" in p.log()
+            for client in stolen, kept:
+                client.c.loop_stop()
+                client.c.disconnect()
             assert not with_certificate(p, "d1", folder, "d1")[0]
             assert with_certificate(p, "d2", folder, "d2")[0]
             plain = publish_tls(p, "d2", "--cafile", f"{folder}/ca.pem", "--insecure", "-u", "d2", "-P", "a secret of it")
