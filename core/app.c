@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 #include "args.h"
+#include "backup/runner.h"
 #include "base/conf.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -165,17 +166,16 @@ static bool docs_full(void *ud)
 static int storage_new(struct app *app)
 {
 	const struct settings *s = &app->settings;
-	int r = journal_new(&app->journal,
-	                    &(struct journal_config){
-				    .dir = app->journal_dir,
-				    .segment_bytes = s->journal_segment,
-				    .linger_max_ns = s->journal_linger,
-				    .linger_always = s->commit_profile == COMMIT_FLASH,
-				    .spare_segments = 2,
-				    .committed = journal_committed,
-				    .health_changed = journal_health,
-				    .ud = app,
-			    });
+	int r = journal_new(&app->journal, &(struct journal_config){
+						   .dir = app->journal_dir,
+						   .segment_bytes = s->journal_segment,
+						   .linger_max_ns = s->journal_linger,
+						   .linger_always = s->journal_always,
+						   .spare_segments = 2,
+						   .committed = journal_committed,
+						   .health_changed = journal_health,
+						   .ud = app,
+					   });
 	if (r == 0)
 		r = owners_new(&app->owners, &(struct owners_config){
 						     .journal = app->journal,
@@ -300,6 +300,36 @@ static int host_new_all(struct app *app)
 	return r;
 }
 
+/* As much of the configuration as the process that proves a backup needs: what is in the backup,
+ * not where ours lies. */
+static int proof_sets(struct app *app)
+{
+	if (asprintf(&app->proof_sets[0], "plugins.dir=%s", app->plugin_dir) < 0)
+		return -ENOMEM;
+	if (*app->settings.plugins_allow &&
+	    asprintf(&app->proof_sets[1], "plugins.allow=%s", app->settings.plugins_allow) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int runner_new_all(struct app *app)
+{
+	int r = proof_sets(app);
+
+	return r < 0 ? r
+	             : runner_new(&app->runner,
+	                          &(struct runner_config){
+					  .docs = app->docs,
+					  .journal = app->journal,
+					  .series = app->series,
+					  .data = app->data,
+					  .version = SIGNALBOX_VERSION,
+					  .program = "/proc/self/exe",
+					  .sets = (const char *const *)app->proof_sets,
+					  .plan = live_backups(&app->settings),
+				  });
+}
+
 static int api_new_all(struct app *app)
 {
 	const struct settings *s = &app->settings;
@@ -320,6 +350,7 @@ static int api_new_all(struct app *app)
 					  .registry = app->registry,
 					  .users = app->users,
 					  .ingest = app->ingest,
+					  .runner = app->runner,
 					  .platform = &reload_platform,
 					  .platform_ud = app->reload,
 				  });
@@ -379,6 +410,8 @@ int app_init(struct app *app, const struct args *args)
 	if (r == 0)
 		r = registry_new_all(app);
 	if (r == 0)
+		r = runner_new_all(app);
+	if (r == 0)
 		r = reload_new(&app->reload, app, args);
 	if (r == 0)
 		r = api_new_all(app);
@@ -389,6 +422,9 @@ void app_fini(struct app *app)
 {
 	api_free(app->api);
 	reload_free(app->reload);
+	runner_free(app->runner);
+	free(app->proof_sets[0]);
+	free(app->proof_sets[1]);
 	if (app->journal)
 		journal_stop(app->journal); /* or it would recycle what owners let go */
 	owners_free(app->owners);

@@ -17,6 +17,7 @@ struct owners;
 struct registry;
 struct reload;
 struct reserve;
+struct runner;
 struct series_db;
 struct tls;
 struct users;
@@ -39,6 +40,8 @@ struct app {
 	struct users *users;
 	struct series_db *series;
 	struct ingest *ingest;
+	struct runner *runner; /* of backups */
+	char *proof_sets[3];   /* of --set, for who proves them; ended by NULL */
 	struct api *api;
 	struct reload *reload;
 	struct live_retired *retired; /* texts that threads may still read; live.c */

@@ -13,6 +13,8 @@ static const char help[] =
 	"  -d, --data DIR      data directory (default /var/lib/signalbox), one process each\n"
 	"  -s, --set S.K=V     set one key; wins over the file, may be repeated\n"
 	"      --check         check the configuration and end: exit 0 if it is good, 2 if not\n"
+	"      --verify BACKUP prove a backup: restore it aside, open it, read everything, end:\n"
+	"                      exit 0 if it is good, 1 if not; what is wrong on standard output\n"
 	"      --help-config   print every key of the configuration with its default, end\n"
 	"  -h, --help          this text\n"
 	"  -V, --version       version\n\n"
@@ -43,6 +45,9 @@ static int option_take(struct args *args, int option, const char *value)
 	case 'k':
 		args->check = true;
 		return 0;
+	case 'v':
+		args->verify = value;
+		return 0;
 	case 'e':
 		args->explain = true;
 		return 0;
@@ -65,6 +70,7 @@ int args_parse(struct args *args, int argc, char **argv)
 		{ "data", required_argument, NULL, 'd' },
 		{ "set", required_argument, NULL, 's' },
 		{ "check", no_argument, NULL, 'k' },
+		{ "verify", required_argument, NULL, 'v' },
 		{ "help-config", no_argument, NULL, 'e' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },

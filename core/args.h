@@ -10,8 +10,9 @@ struct args {
 	const char *data;   /* data directory */
 	const char *sets[ARGS_SETS_MAX];
 	size_t n_sets;
-	bool check;   /* read the configuration, say what is wrong, end */
-	bool explain; /* print every key the configuration may have, end */
+	bool check;         /* read the configuration, say what is wrong, end */
+	const char *verify; /* a backup to be proved; NULL: none */
+	bool explain;       /* print every key the configuration may have, end */
 };
 
 #define ARGS_DONE 1 /* --help or --version was answered */

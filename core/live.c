@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "app.h"
+#include "backup/runner.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "host/host.h"
@@ -72,10 +73,28 @@ static void apply_times(struct app *app)
 	series_db_retime(app->series, s->series_flush_every, s->storage_retention, s->storage_keep);
 }
 
+struct runner_plan live_backups(const struct settings *s)
+{
+	return (struct runner_plan){
+		.directory = s->backup_directory,
+		.every_ns = s->backup_every,
+		.at_s = s->backup_at_s,
+		.keep = (uint32_t)s->backup_keep,
+	};
+}
+
+static void apply_backup(struct app *app)
+{
+	struct runner_plan plan = live_backups(&app->settings);
+
+	runner_change(app->runner, &plan);
+}
+
 static const struct {
 	const char *section, *key; /* NULL: every key of the section */
 	void (*apply)(struct app *app);
 } rows[] = {
+	{ "backup", NULL, apply_backup },
 	{ "http", "max-clients", apply_http },
 	{ "http", "origins", apply_http },
 	{ "ingest", NULL, apply_ingest },
@@ -183,6 +202,7 @@ void live_apply(struct app *app, struct settings *next, bool tls_lives)
 		if (rows[row].apply == apply_tls && !tls_lives)
 			continue;
 		exchange(at(&app->settings, spec), at(next, spec), size_of(spec->kind));
+		app->settings.backup_at_s = next->backup_at_s; /* of the text that was tried */
 		if (spec->kind == OPTION_TEXT)
 			retire(app, at(next, spec));
 		touched[row] = true;

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "backup/runner.h"
 #include "base/conf.h"
 #include "ingest/ingest.h"
 
@@ -16,6 +17,7 @@ bool live_has(const struct option_spec *spec);
 void live_apply(struct app *app, struct settings *next, bool tls_lives);
 void live_fini(struct app *app);
 struct ingest_limits live_limits(const struct settings *s);
+struct runner_plan live_backups(const struct settings *s);
 /* Is the value of this key another one? */
 bool live_differs(const struct option_spec *spec, const struct settings *a,
                   const struct settings *b);

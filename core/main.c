@@ -3,6 +3,7 @@
 
 #include "app.h"
 #include "args.h"
+#include "prove.h"
 
 int main(int argc, char **argv)
 {
@@ -10,6 +11,8 @@ int main(int argc, char **argv)
 	struct args args;
 	int r = args_parse(&args, argc, argv);
 
+	if (r == 0 && args.verify)
+		return prove_run(&args);
 	if (r == 0)
 		r = app_init(&app, &args);
 	if (r == 0)

@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "app.h"
+#include "backup/runner.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -58,8 +59,7 @@ int run_block_signals(void)
 
 struct replay {
 	struct app *app;
-	uint64_t in_blocks; /* points up to here are in blocks already */
-	uint64_t records;
+	struct run_opened *out;
 };
 
 static int replay_record(void *ud, uint64_t seq, struct sb_bytes payload)
@@ -67,7 +67,7 @@ static int replay_record(void *ud, uint64_t seq, struct sb_bytes payload)
 	struct replay *replay = ud;
 	struct app *app = replay->app;
 
-	replay->records++;
+	replay->out->records++;
 	int r = owners_note(app->owners, seq, payload);
 	if (r < 0)
 		return r;
@@ -79,16 +79,16 @@ static int replay_record(void *ud, uint64_t seq, struct sb_bytes payload)
 	case RECORD_DEVICE:
 		return registry_apply(app->registry, payload);
 	case RECORD_POINTS:
-		return seq > replay->in_blocks ? series_db_replay(app->series, seq, payload) : 0;
+		return seq > replay->out->in_blocks ? series_db_replay(app->series, seq, payload)
+		                                    : 0;
 	default:
 		return 0;
 	}
 }
 
-static int storage_start(struct app *app)
+static int storage_open(struct app *app, struct run_opened *out)
 {
-	struct replay replay = { .app = app };
-	int64_t begin = clock_mono();
+	struct replay replay = { .app = app, .out = out };
 	int r = host_start(app->host, "sb.docstore/1");
 
 	if (r == 0)
@@ -105,21 +105,30 @@ static int storage_start(struct app *app)
 	if (r == 0)
 		r = host_start(app->host, "sb.store/1");
 	if (r == 0)
-		r = series_db_attach(app->series, &replay.in_blocks);
+		r = series_db_attach(app->series, &out->in_blocks);
 	if (r == 0)
 		r = journal_replay(app->journal, 0, replay_record, &replay);
 	if (r < 0)
 		return log_error(r, "cannot bring back what is stored in %s", app->data);
-	if (journal_seq(app->journal) < replay.in_blocks) {
+	if (journal_seq(app->journal) < out->in_blocks) {
 		/* Numbers that were in use would be taken for what blocks hold already. */
 		log_warn(0, "the journal ends before what blocks hold: numbers go on behind it");
-		r = journal_replay(app->journal, replay.in_blocks, NULL, NULL);
-		if (r < 0)
-			return r;
+		r = journal_replay(app->journal, out->in_blocks, NULL, NULL);
 	}
+	return r;
+}
+
+static int storage_start(struct app *app)
+{
+	struct run_opened opened = { 0 };
+	int64_t begin = clock_mono();
+	int r = storage_open(app, &opened);
+
+	if (r < 0)
+		return r;
 	app->is_loaded = true;
-	journal_checkpoint(app->journal, replay.in_blocks);
-	log_info("journal replayed: %llu records in %lld ms", (unsigned long long)replay.records,
+	journal_checkpoint(app->journal, opened.in_blocks);
+	log_info("journal replayed: %llu records in %lld ms", (unsigned long long)opened.records,
 	         (long long)((clock_mono() - begin) / NS_PER_MS));
 	r = series_db_start(app->series);
 	if (r == 0)
@@ -156,18 +165,36 @@ static int first_user(struct app *app)
 	return 0;
 }
 
-static int start(struct app *app)
+static int configure(struct app *app)
 {
-	char http[128];
-	char others[512] = "";
 	int r = config_place_stores(app->conf, app->data);
 
 	if (r == 0)
 		r = host_load(app->host);
 	if (r == 0)
 		r = config_check_sections(app->conf, app->host);
-	if (r == 0)
-		r = host_configure(app->host, app->conf);
+	return r < 0 ? r : host_configure(app->host, app->conf);
+}
+
+int run_open(struct app *app, struct run_opened *out)
+{
+	int r = configure(app);
+
+	*out = (struct run_opened){ 0 };
+	return r < 0 ? r : storage_open(app, out);
+}
+
+void run_close(struct app *app)
+{
+	host_stop(app->host, NULL, clock_mono() + DRAIN_NS);
+}
+
+static int start(struct app *app)
+{
+	char http[128];
+	char others[512] = "";
+	int r = configure(app);
+
 	if (r == 0)
 		r = storage_start(app);
 	if (r == 0)
@@ -178,6 +205,8 @@ static int start(struct app *app)
 		r = host_start(app->host, "sb.codec/1");
 	if (r == 0)
 		r = host_start(app->host, NULL);
+	if (r == 0)
+		r = runner_start(app->runner);
 	if (r < 0)
 		return r;
 	api_ready(app->api, 1);
@@ -244,6 +273,7 @@ static void stop(struct app *app)
 
 	notify_stopping();
 	api_ready(app->api, 0);
+	runner_stop(app->runner);
 	host_stop(app->host, "sb.source/1", deadline);
 	api_stop(app->api);
 	host_stop(app->host, "sb.codec/1", deadline);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup/schedule.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -42,12 +43,16 @@ const struct option_spec settings_table[] = {
 	  "reactor threads; 0: one less than processors, at least 1" },
 	{ "io", "max-connections", OPTION_INT, AT(io_max_connections), "20000", NULL, 16, 1000000,
 	  "device connections per reactor" },
-	{ "journal", "profile", OPTION_CHOICE, AT(commit_profile), "ssd", "ssd|flash", 0, 0,
-	  "flash: commits wait for company, for SD cards and eMMC" },
+	{ "journal", "profile", OPTION_CHOICE, AT(commit_profile), "ssd", "ssd|flash|custom", 0, 0,
+	  "how long commits wait for company: ssd: not at all at low rates; flash: always, for SD "
+	  "cards and eMMC, which wear; custom: what linger and linger-fixed say" },
 	{ "journal", "segment-size", OPTION_SIZE, AT(journal_segment), "16M", NULL, 1 << 20,
 	  64 << 20, "size of one journal file" },
 	{ "journal", "linger", OPTION_TIME, AT(journal_linger), "0", NULL, 0, 2000000000,
-	  "longest wait of a commit for company; 0: what the profile says (1ms, 500ms)" },
+	  "longest wait of a commit for company; ssd: up to 1ms (and 1ms if 0), flash: 250ms to 1s "
+	  "(500ms if 0), custom: anything up to 2s" },
+	{ "journal", "linger-fixed", OPTION_BOOL, AT(journal_fixed), "no", NULL, 0, 0,
+	  "profile custom: every commit waits exactly that long, at low rates too" },
 	{ "series", "head-max", OPTION_SIZE, AT(series_head_max), "64M", NULL, 1 << 20, 1LL << 34,
 	  "memory of values that are not in blocks yet" },
 	{ "series", "flush-every", OPTION_TIME, AT(series_flush_every), "2h", NULL, 1000000000,
@@ -64,6 +69,15 @@ const struct option_spec settings_table[] = {
 	{ "storage", "reserve", OPTION_SIZE, AT(storage_reserve), "64M", NULL, 0, 1LL << 34,
 	  "file given back when the disk is full, so that documents and blocks still find room; at "
 	  "most 5% of the file system; 0: none" },
+	{ "backup", "directory", OPTION_TEXT, AT(backup_directory), "", NULL, 0, 0,
+	  "folder for the backups the platform makes and proves by itself, better on another disk; "
+	  "empty: none" },
+	{ "backup", "at", OPTION_TEXT, AT(backup_at), "02:30", NULL, 0, 0,
+	  "time of day, local, at which they are begun" },
+	{ "backup", "every", OPTION_TIME, AT(backup_every), "1d", NULL, 1000000000, CENTURY_NS,
+	  "time from one to the next" },
+	{ "backup", "keep", OPTION_INT, AT(backup_keep), "7", NULL, 1, 10000,
+	  "how many of them stay" },
 	{ "provisioning", "auto", OPTION_CHOICE, AT(provisioning), "off", "off|pending|active", 0,
 	  0, "what happens when an unknown device talks: refuse, list for approval, let in" },
 	{ "provisioning", "max-devices", OPTION_INT, AT(provisioning_max_devices), "50000", NULL, 1,
@@ -113,6 +127,44 @@ static int low_water_fill(struct settings *s)
 	                 text);
 }
 
+/* Each profile promises something; who wants something else says custom. */
+static int profile_fill(struct settings *s)
+{
+	switch ((enum commit_profile)s->commit_profile) {
+	case COMMIT_SSD:
+		s->journal_linger = s->journal_linger ? s->journal_linger : 1000000;
+		if (s->journal_linger > 1000000)
+			return log_error(-EINVAL,
+			                 "journal.linger: with profile ssd at most 1ms; set "
+			                 "journal.profile = custom, or flash for SD cards");
+		break;
+	case COMMIT_FLASH:
+		s->journal_linger = s->journal_linger ? s->journal_linger : 500000000;
+		if (s->journal_linger < 250000000 || s->journal_linger > 1000000000)
+			return log_error(-EINVAL,
+			                 "journal.linger: with profile flash from 250ms to 1s; "
+			                 "set journal.profile = custom for anything else");
+		break;
+	case COMMIT_CUSTOM:
+		break;
+	}
+	if (s->commit_profile != COMMIT_CUSTOM && s->journal_fixed)
+		return log_error(-EINVAL, "journal.linger-fixed needs journal.profile = custom");
+	s->journal_always = s->commit_profile == COMMIT_FLASH || s->journal_fixed;
+	return 0;
+}
+
+static int backup_fill(struct settings *s)
+{
+	if (schedule_take(s->backup_at, &s->backup_at_s) < 0)
+		return log_error(-EINVAL, "backup.at = %s is not a time of day as 02:30",
+		                 s->backup_at);
+	if (*s->backup_directory && *s->backup_directory != '/')
+		return log_error(-EINVAL, "backup.directory = %s is not an absolute path",
+		                 s->backup_directory);
+	return 0;
+}
+
 int settings_fill(struct settings *s, const struct conf *conf)
 {
 	int r = conf_fill(conf, settings_table, s, report, NULL);
@@ -121,8 +173,11 @@ int settings_fill(struct settings *s, const struct conf *conf)
 	r = low_water_fill(s);
 	if (r < 0)
 		return r;
-	if (!s->journal_linger)
-		s->journal_linger = s->commit_profile == COMMIT_FLASH ? 500000000 : 1000000;
+	r = profile_fill(s);
+	if (r == 0)
+		r = backup_fill(s);
+	if (r < 0)
+		return r;
 	if ((*s->tls_client_ca && !*s->tls_cert) || (*s->tls_client_crl && !*s->tls_client_ca))
 		return log_error(-EINVAL, "tls.client-ca needs tls.certificate and tls.key, and "
 		                          "tls.client-crl needs tls.client-ca");
@@ -155,5 +210,7 @@ void settings_fini(struct settings *s)
 	free(s->plugins_allow);
 	free(s->series_class);
 	free(s->storage_low_water);
+	free(s->backup_directory);
+	free(s->backup_at);
 	*s = (struct settings){ 0 };
 }

@@ -5,7 +5,7 @@
 
 #include "base/conf.h"
 
-enum commit_profile { COMMIT_SSD, COMMIT_FLASH };
+enum commit_profile { COMMIT_SSD, COMMIT_FLASH, COMMIT_CUSTOM };
 
 struct settings {
 	int log_level;
@@ -20,6 +20,8 @@ struct settings {
 	int commit_profile;
 	uint64_t journal_segment;
 	int64_t journal_linger;
+	bool journal_fixed;
+	bool journal_always; /* of profile and journal_fixed */
 	uint64_t series_head_max;
 	int64_t series_flush_every;
 	char *series_class;
@@ -28,6 +30,9 @@ struct settings {
 	uint64_t low_water_bytes; /* of it: UINT64_MAX when it is a share */
 	uint32_t low_water_percent;
 	int64_t storage_retention, storage_keep;
+	char *backup_directory, *backup_at;
+	int32_t backup_at_s; /* of it: seconds after midnight */
+	int64_t backup_every, backup_keep;
 	int provisioning, provisioning_certificates;
 	int64_t provisioning_max_devices;
 	int64_t ingest_max_series;

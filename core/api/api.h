@@ -16,6 +16,7 @@ struct ingest;
 struct journal;
 struct registry;
 struct registry_token;
+struct runner;
 struct series_db;
 struct tls;
 struct users;
@@ -55,6 +56,7 @@ struct api_config {
 	struct registry *registry;
 	struct users *users;
 	struct ingest *ingest;
+	struct runner *runner; /* of backups */
 };
 
 int api_new(struct api **out, const struct api_config *config); /* registers its listeners */

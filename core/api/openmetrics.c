@@ -7,6 +7,7 @@
 
 #include "api/jobs.h"
 #include "api/server.h"
+#include "backup/runner.h"
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/text.h"
@@ -150,6 +151,20 @@ static void add_ingest(struct metrics *m, const struct api *api)
 	count(m, "ingest_backpressure", s.backpressure, "times a source had to wait for the disk");
 }
 
+static void add_backup(struct metrics *m, const struct api *api)
+{
+	struct runner_state s;
+
+	runner_state(api->config.runner, &s);
+	gauge(m, "backup_running", s.is_running, "1 while a backup is made");
+	gauge(m, "backup_proved_timestamp_seconds", (double)s.proved_ns / (double)NS_PER_S,
+	      "when the newest backup of the plan was made that was proved; 0: never");
+	gauge(m, "backup_ok", s.health == RUNNER_OFF || s.health == RUNNER_OK,
+	      "0: the last backup of the plan failed, or is too old");
+	count(m, "backups", s.made, "backups of the plan that were made and proved");
+	count(m, "backup_failures", s.failures, "backups of the plan that failed");
+}
+
 static void add_devices(struct metrics *m, const struct api *api)
 {
 	double states[DEVICE_RETIRED + 1] = { 0 };
@@ -200,6 +215,7 @@ static struct metrics metrics_collect(struct api *api)
 	add_series(&m, api);
 	add_ingest(&m, api);
 	add_storage(&m, api);
+	add_backup(&m, api);
 	add_devices(&m, api);
 	add_logins(&m, api);
 	host_metrics(api->config.host, metrics_add, &m);

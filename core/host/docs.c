@@ -205,6 +205,15 @@ static void run_scan(const struct docs *docs, struct docs_op *op)
 	answer_plain(op, r);
 }
 
+static void run_call(const struct docs *docs, struct docs_op *op)
+{
+	struct frame f;
+	frame_enter(&f, docs->store, "docstore.call");
+	int r = op->call(docs->table, instance_self(docs->store), op->call_ud);
+	frame_leave(&f);
+	answer_plain(op, r);
+}
+
 static void run_other(const struct docs *docs, struct docs_op *op)
 {
 	_own_(freep) uint64_t *revs = NULL;
@@ -222,6 +231,9 @@ static void run_other(const struct docs *docs, struct docs_op *op)
 		return;
 	case DOCS_SCAN:
 		run_scan(docs, op);
+		return;
+	case DOCS_CALL:
+		run_call(docs, op);
 		return;
 	case DOCS_BARRIER:
 		answer_plain(op, 0);
@@ -447,6 +459,18 @@ int docs_scan_wait(struct docs *docs, struct sb_str space, docs_row_fn fn, void 
 	if (r < 0)
 		return r;
 	op->row = on_waited_row;
+	return ask_and_wait(docs, op, &w);
+}
+
+int docs_op_call(struct docs *docs, docs_call_fn call, void *ud)
+{
+	struct waiting w = { 0 };
+	struct docs_op *op = NULL;
+	int r = docs_op_new(&op, DOCS_CALL, NULL);
+	if (r < 0)
+		return r;
+	op->call = call;
+	op->call_ud = ud;
 	return ask_and_wait(docs, op, &w);
 }
 

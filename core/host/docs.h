@@ -35,5 +35,18 @@ int docs_put_wait(struct docs *docs, const struct sb_doc_put *puts, uint32_t n);
  * answer. */
 typedef int (*docs_row_fn)(void *ud, struct sb_str key, struct sb_bytes doc, uint64_t rev);
 int docs_scan_wait(struct docs *docs, struct sb_str space, docs_row_fn fn, void *ud);
+/* ---- copies; docs_copy.c. Threads that may wait; -EOPNOTSUPP: the store cannot. */
+struct docs_copy {
+	const char *dir; /* into this folder, empty */
+	/* Now and then, on the caller's thread, what was done of what; negative ends it. */
+	int (*step)(void *ud, uint64_t done, uint64_t all);
+	void *ud;
+	uint64_t documents, bytes; /* out: as of the moment the copy is of */
+};
+/* Puts go on meanwhile. */
+int docs_copy(struct docs *docs, struct docs_copy *copy);
+/* Reads everything: SB_E_CORRUPT, or 0 and how many documents there are. */
+int docs_check(struct docs *docs, uint64_t *documents);
+
 /* Blocks until every put before this call is on disk. */
 int docs_flush(struct docs *docs);

@@ -10,7 +10,10 @@
 struct host;
 struct instance;
 
-enum docs_kind { DOCS_PUT, DOCS_GROUP, DOCS_GET, DOCS_SCAN, DOCS_BARRIER };
+enum docs_kind { DOCS_PUT, DOCS_GROUP, DOCS_GET, DOCS_SCAN, DOCS_CALL, DOCS_BARRIER };
+
+/* [docstore thread] Something else of the store's table. */
+typedef int (*docs_call_fn)(const struct sb_docstore *table, void *self, void *ud);
 
 struct docs_op {
 	enum docs_kind kind;
@@ -19,6 +22,8 @@ struct docs_op {
 	const struct sb_doc_put *puts; /* GROUP; borrowed from the caller, who waits */
 	uint32_t n;                    /* GROUP: puts; SCAN: at most so many rows, 0 all */
 	docs_row_fn row;               /* SCAN */
+	docs_call_fn call;             /* CALL, with call_ud */
+	void *call_ud;
 	/* The end, once; the op is freed afterwards. */
 	void (*done)(struct docs_op *op, int r, struct sb_bytes doc, uint64_t rev);
 	void *ud;
@@ -30,6 +35,9 @@ struct docs_op {
 int docs_op_new(struct docs_op **out, enum docs_kind kind, const struct sb_doc_put *put);
 /* Takes the op when it returns 0. */
 int docs_op_ask(struct docs *docs, struct docs_op *op);
+
+/* Runs it between the others, and waits; what it answered. Threads that may wait, docs.h. */
+int docs_op_call(struct docs *docs, docs_call_fn call, void *ud);
 
 /* docs_service.c */
 struct docs_service;

@@ -86,6 +86,19 @@ int blocks_replace(const struct blocks *b, const struct sb_block *block, sb_drop
 	return r;
 }
 
+int blocks_copy(const struct blocks *b, const struct sb_copy *copy)
+{
+	struct frame f;
+	if (!b->store)
+		return SB_E_NOT_FOUND;
+	if (!SB_HAS(b->store, copy))
+		return -EOPNOTSUPP;
+	frame_enter(&f, b->instance, "store.copy");
+	int r = b->store->copy(b->self, copy);
+	frame_leave(&f);
+	return r;
+}
+
 /* ---- on the store's thread: two threads share a job; who waits may give up only before it began
  */
 

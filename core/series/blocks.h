@@ -32,3 +32,5 @@ int blocks_replace(const struct blocks *b, const struct sb_block *block, sb_drop
 /* On the store's own thread; waits for it. -EOPNOTSUPP. */
 int blocks_set_aside(const struct blocks *b, struct sb_str name, sb_dropped_fn fn, void *ud);
 bool blocks_can_replace(const struct blocks *b);
+/* Threads that may block: all blocks of one moment into a folder, kinds.h; -EOPNOTSUPP. */
+int blocks_copy(const struct blocks *b, const struct sb_copy *copy);

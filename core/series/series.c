@@ -14,6 +14,7 @@
 #include "model/row.h"
 #include "series/blocks.h"
 #include "series/catalog.h"
+#include "series/check.h"
 #include "series/checkpoint.h"
 #include "series/feed.h"
 #include "series/fetched.h"
@@ -308,4 +309,26 @@ void series_db_space(const struct series_db *db, struct series_space *out)
 bool series_db_make_room(struct series_db *db)
 {
 	return keeper_make_room(&db->keeper);
+}
+
+int series_db_copy(struct series_db *db, const struct sb_copy *copy)
+{
+	return blocks_copy(&db->blocks, copy);
+}
+
+int series_db_check(struct series_db *db, struct series_check *check)
+{
+	return check_run(&db->blocks, db->config.catalog, check);
+}
+
+int series_db_sums(struct series_db *db, struct series_check *check)
+{
+	struct sb_store_stats stats;
+	int r = blocks_stats(&db->blocks, &stats);
+	if (r < 0)
+		return r;
+	check->blocks = stats.blocks;
+	check->chunks = stats.chunks;
+	check->bytes = stats.bytes;
+	return 0;
 }

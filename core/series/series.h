@@ -187,3 +187,19 @@ struct series_space {
 void series_db_space(const struct series_db *db, struct series_space *out); /* any thread */
 /* Any thread that found the disk full: true if there is room now, once. */
 bool series_db_make_room(struct series_db *db);
+
+/* ---- copies; threads that may block */
+struct sb_copy;
+int series_db_copy(struct series_db *db, const struct sb_copy *copy); /* of all blocks, kinds.h */
+/* Reads every chunk there is of every stream. */
+struct series_check {
+	uint64_t blocks, chunks, bytes; /* of the store */
+	uint64_t read, bad;             /* chunks */
+	/* One that is damaged. */
+	void (*damaged)(void *ud, uint32_t stream, int64_t t_ns, const char *what);
+	int (*step)(void *ud, uint64_t done, uint64_t all); /* negative ends it */
+	void *ud;
+};
+/* Of the store, and nothing read. */
+int series_db_sums(struct series_db *db, struct series_check *check);
+int series_db_check(struct series_db *db, struct series_check *check);

@@ -218,7 +218,8 @@ static int32_t sync_file(const char *path, uint64_t *bytes)
 
 	if (fd < 0)
 		return -errno;
-	if (fsync(fd) < 0 || fstat(fd, &st) < 0)
+	/* Whatever the umask is, it is ours alone: a backup may link it. */
+	if (fchmod(fd, 0600) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
 		r = -errno;
 	else
 		*bytes = (uint64_t)st.st_size;

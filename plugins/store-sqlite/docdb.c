@@ -87,10 +87,10 @@ static int32_t identify(sqlite3 *db)
 	return application == APPLICATION_ID && format == DOCDB_FORMAT ? 0 : SB_E_ABI;
 }
 
-static int32_t check(sqlite3 *db)
+static int32_t check(sqlite3 *db, const char *pragma)
 {
 	_own_(sql_finalizep) sqlite3_stmt *stmt = NULL;
-	int32_t r = sql_prepare(db, "PRAGMA quick_check(1)", &stmt);
+	int32_t r = sql_prepare(db, pragma, &stmt);
 	const unsigned char *text;
 
 	if (r < 0)
@@ -154,7 +154,7 @@ static int32_t open_existing(struct docdb *db, bool unclean)
 	int32_t r = sql_exec(db->db, settings);
 
 	if (r == 0 && unclean)
-		r = check(db->db);
+		r = check(db->db, "PRAGMA quick_check(1)");
 	if (r == 0)
 		r = sql_i64(db->db, "SELECT next FROM counter WHERE name='rev'", &next);
 	if (r == 0 && next < 1)
@@ -406,4 +406,20 @@ int32_t docdb_checkpoint(struct docdb *db, bool idle)
 	if (rc == SQLITE_OK && done == left)
 		db->behind = 0;
 	return sql_fault(db->db, rc);
+}
+
+int32_t docdb_check(struct docdb *db, uint64_t *documents)
+{
+	int64_t n = 0;
+	int32_t r = check(db->db, "PRAGMA integrity_check(1)");
+
+	if (r == 0)
+		r = sql_i64(db->db, "SELECT count(*) FROM doc", &n);
+	*documents = (uint64_t)n;
+	return r;
+}
+
+struct sqlite3 *docdb_handle(struct docdb *db)
+{
+	return db->db;
 }

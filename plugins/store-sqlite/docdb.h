@@ -22,5 +22,9 @@ int32_t docdb_scan(struct docdb *db, struct sb_str space, struct sb_str from, ui
                    sb_doc_row_fn fn, void *ud);
 /* Pages in the WAL that are not in the file yet. */
 uint32_t docdb_behind(const struct docdb *db);
+/* Reads every page and counts the documents; SB_E_CORRUPT. */
+int32_t docdb_check(struct docdb *db, uint64_t *documents);
+/* For who copies it. */
+struct sqlite3 *docdb_handle(struct docdb *db);
 /* Moves them, as far as no reader is in the way; idle: and cuts the WAL. Outside of commits. */
 int32_t docdb_checkpoint(struct docdb *db, bool idle);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "doccopy.h"
 #include "docdb.h"
 #include "plug.h"
 #include "sql.h"
@@ -18,6 +19,7 @@
 struct docs {
 	struct plug plug;
 	struct docdb *db;
+	struct doccopy *copy; /* under way, or NULL */
 	sb_timer timer;
 	uint32_t commits, commits_seen, idle_ticks;
 	int32_t trouble; /* the last commit's fault, 0: it worked */
@@ -51,6 +53,7 @@ static void destroy(void *self)
 {
 	struct docs *docs = self;
 
+	doccopy_free(docs->copy);
 	docdb_free(docs->db);
 	plug_fini(&docs->plug);
 	free(docs);
@@ -125,6 +128,7 @@ static void stop(void *self)
 	if (docs->timer)
 		docs->plug.loop->timer_cancel(docs->plug.host, docs->timer);
 	docs->timer = 0;
+	docs->copy = doccopy_free(docs->copy);
 	docs->db = docdb_free(docs->db);
 }
 
@@ -171,11 +175,45 @@ static int32_t scan(void *self, struct sb_str space, struct sb_str from, uint32_
 	return docs->db ? docdb_scan(docs->db, space, from, limit, fn, ud) : -ESHUTDOWN;
 }
 
+static int32_t copy(void *self, struct sb_doc_copy *order)
+{
+	struct docs *docs = self;
+	char dir[4096];
+	int32_t r = 0;
+
+	if (!docs->db)
+		return -ESHUTDOWN;
+	if (!order->to.n || order->to.n >= sizeof(dir)) {
+		docs->copy = doccopy_free(docs->copy);
+		return order->to.n ? -ENAMETOOLONG : 0;
+	}
+	if (!docs->copy) {
+		memcpy(dir, order->to.p, order->to.n);
+		dir[order->to.n] = '\0';
+		r = doccopy_new(&docs->copy, docdb_handle(docs->db), dir);
+	}
+	if (r == 0)
+		r = doccopy_step(docs->copy, order);
+	if (r <= 0)
+		docs->copy = doccopy_free(docs->copy);
+	return r < 0 ? plug_fail(&docs->plug, r, "cannot copy registry.db to %.*s: %s",
+	                         (int)order->to.n, order->to.p, sb_strerror(r))
+	             : r;
+}
+
+static int32_t check(void *self, uint64_t *documents)
+{
+	struct docs *docs = self;
+	return docs->db ? docdb_check(docs->db, documents) : -ESHUTDOWN;
+}
+
 static const struct sb_docstore docstore = {
 	.size = sizeof(docstore),
 	.get = get,
 	.put = put,
 	.scan = scan,
+	.copy = copy,
+	.check = check,
 };
 
 static const void *ext(void *self, const char *id)

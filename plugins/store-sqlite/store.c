@@ -8,6 +8,7 @@
 
 #include "block.h"
 #include "build.h"
+#include "copyout.h"
 #include "manifest.h"
 #include "merge.h"
 #include "plug.h"
@@ -307,6 +308,16 @@ static int32_t set_aside(void *self, struct sb_str name, sb_dropped_fn fn, void 
 	return r;
 }
 
+static int32_t copy(void *self, const struct sb_copy *order)
+{
+	struct store *store = self;
+	struct snapshot *snapshot = manifest_snapshot(store->manifest);
+	int32_t r = copyout_run(&store->plug, snapshot, order);
+
+	snapshot_unref(snapshot);
+	return r;
+}
+
 static const struct sb_store table = {
 	.size = sizeof(table),
 	.write_block = write_block,
@@ -318,6 +329,7 @@ static const struct sb_store table = {
 	.read_block = read_block,
 	.set_aside = set_aside,
 	.replace = replace,
+	.copy = copy,
 };
 
 static const void *ext(void *self, const char *id)

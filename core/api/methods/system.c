@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/describe.h"
+#include "api/methods/backup.h"
 #include "api/openmetrics.h"
 #include "api/rpc.h"
 #include "api/server.h"
@@ -116,14 +117,17 @@ static void give_storage(struct wire *w, const struct series_space *s)
 static void give_config_health(struct wire *w, const struct api *api)
 {
 	struct api_config_state config = { 0 };
-	char why[sizeof(config.error) + 64];
+	char why[640];
 
 	api->config.platform->config_state(api->config.platform_ud, &config);
-	wire_key_text(w, "health", config.error[0] ? "degraded" : "ok");
-	if (!config.error[0])
+	if (config.error[0])
+		snprintf(why, sizeof(why),
+		         "the configuration was refused, the one before holds: %s", config.error);
+	else if (!backup_is_ill(api, why, sizeof(why)))
+		why[0] = '\0';
+	wire_key_text(w, "health", why[0] ? "degraded" : "ok");
+	if (!why[0])
 		return;
-	snprintf(why, sizeof(why), "the configuration was refused, the one before holds: %s",
-	         config.error);
 	wire_key_text(w, "health_reason", why);
 }
 
@@ -194,6 +198,8 @@ int system_info_call(struct call *c)
 	give_ingest(w, c->api);
 	give_storage(w, &space);
 	give_config(w, c->api);
+	wire_key(w, "backup");
+	backup_give_plan(w, c->api);
 	wire_map_end(w);
 	return 0;
 }

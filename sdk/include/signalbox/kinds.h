@@ -125,6 +125,23 @@ struct sb_block_info {
 };
 /* Negative stops, and is what blocks() returns. */
 typedef int32_t (*sb_block_fn)(void *ud, const struct sb_block_info *);
+/* One block of a copy. */
+enum { SB_COPY_LINKED = 1, SB_COPY_KEPT, SB_COPY_COPIED };
+struct sb_copied {
+	uint32_t size;
+	uint32_t how;       /* a link to ours; to that of an earlier copy; bytes */
+	struct sb_str name; /* below the folder copied to, its parts separated by '/' */
+	uint64_t bytes, chunks, rows;
+};
+typedef int32_t (*sb_copied_fn)(void *ud, const struct sb_copied *); /* negative: end with that */
+
+struct sb_copy {
+	uint32_t size, pad_;
+	struct sb_str to;   /* an empty folder, absolute */
+	struct sb_str base; /* where an earlier copy lies: what it has may be linked; empty: none */
+	sb_copied_fn fn;
+	void *ud;
+};
 
 struct sb_store {
 	uint32_t size, pad_;
@@ -163,6 +180,11 @@ struct sb_store {
 	 * chunks is not written: what it would have replaced is dropped. fn hears of what was
 	 * replaced. How many that were, or a fault: then nothing has changed. */
 	int32_t (*replace)(void *self, const struct sb_block *, sb_dropped_fn, void *ud);
+	/* [store] Puts the blocks of one moment into a folder, so that an instance on that folder
+	 * has these and no others; linked where the file system allows it, else copied; durable
+	 * when it returns. The moment is before fn hears of the first; what is dropped or rewritten
+	 * meanwhile stays until it was copied. Their number, or a fault. */
+	int32_t (*copy)(void *self, const struct sb_copy *);
 };
 
 /* ---- "sb.docstore/1": documents with compare-and-set: registry, users, rollouts, rules, audit */
@@ -177,6 +199,13 @@ struct sb_doc_put {               /* frozen */
 	uint64_t if_rev;          /* UINT64_MAX: any; 0: must not exist; else: must be this one */
 };
 
+struct sb_doc_copy {
+	uint32_t size, pad_;
+	struct sb_str to;               /* a folder, absolute, the same in every step */
+	uint64_t documents, bytes;      /* out, with 0 */
+	uint64_t pages_done, pages_all; /* out, with 1: how far it is */
+};
+
 struct sb_docstore {
 	uint32_t size, pad_;
 	/* [inst] SB_E_NOT_FOUND when there is none. */
@@ -189,6 +218,13 @@ struct sb_docstore {
 	/* [inst] In key order (bytes), from `from` on, `limit` at most (0: all). */
 	int32_t (*scan)(void *self, struct sb_str space, struct sb_str from, uint32_t limit,
 	                sb_doc_row_fn, void *ud);
+	/* [inst] A step of some milliseconds of copying all documents of one moment into a folder,
+	 * so that an instance on that folder has them: 1 there is more to do, call again; 0 it is
+	 * done, durable, and that moment is now. Puts may come between two steps. An empty `to`
+	 * forgets what was begun. */
+	int32_t (*copy)(void *self, struct sb_doc_copy *);
+	/* [inst] Reads all there is: SB_E_CORRUPT, or 0 and the number of documents. */
+	int32_t (*check)(void *self, uint64_t *documents);
 };
 
 #ifdef __cplusplus

@@ -34,6 +34,13 @@ void api_change(struct api *api, const struct api_live *live)
 	call("api ");
 }
 
+void runner_change(struct runner *runner, const struct runner_plan *plan)
+{
+	(void)runner;
+	(void)plan;
+	call("backups ");
+}
+
 void host_set_origins(struct host *host, const char *origins)
 {
 	(void)host;
