@@ -6,11 +6,11 @@ import pathlib
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import tarfile
 import tempfile
 import time
+import urllib.request
 
 from harness import FLEET, SIGNALBOX, ApiError, Platform, eventually, mosquitto_pub, run
 from kill_test import free_port, verify
@@ -268,6 +268,42 @@ def test_a_restore_that_is_killed_leaves_nothing_that_looks_whole():
     with Platform(*SETS, data=top / "x") as again:
         assert values(again, "d1") == list(range(10))
     shutil.rmtree(top)
+
+
+def plan(p):
+    return p.call("backup.status")["plan"]
+
+
+def test_the_platform_makes_and_proves_backups_by_itself():
+    top = folder()
+    with Platform(*SETS, f"backup.directory={top / 'mine'}", "backup.every=2s", "backup.keep=2") as p:
+        send(p, "d1", 3)
+        assert eventually(lambda: plan(p)["made"] >= 3, 30), plan(p)
+        names = sorted(path.name for path in (top / "mine").iterdir() if "." not in path.name)
+        assert 2 <= len(names) <= 3, names
+        assert plan(p)["state"] == "ok" and plan(p)["newest"] in names + sorted(os.listdir(top / "mine"))
+        info = p.call("system.info")
+        assert info["health"] == "ok" and info["backup"]["state"] == "ok", info
+        assert signalbox("backup", "verify", top / "mine" / names[0], check=False).returncode in (0, 1)  # may be pruned
+        p.stop()
+
+        # What cannot be made is told, and that it is well again too.
+        shutil.rmtree(top / "mine")
+        (top / "mine").write_text("in the way")
+        p.start()
+        assert eventually(lambda: p.call("system.info")["health"] == "degraded", 20), p.call("system.info")
+        assert "backup" in p.call("system.info")["health_reason"], p.call("system.info")
+        assert "signalbox_backup_ok 0" in metrics(p)
+        assert "level=error" in p.log() and "backup.directory" in p.log()
+        (top / "mine").unlink()
+        assert eventually(lambda: p.call("system.info")["health"] == "ok", 20), plan(p)
+        assert "signalbox_backup_ok 1" in metrics(p)
+    shutil.rmtree(top)
+
+
+def metrics(p):
+    with urllib.request.urlopen("http://%s:%d/metrics" % p.http, timeout=10) as answer:
+        return answer.read().decode()
 
 
 if __name__ == "__main__":

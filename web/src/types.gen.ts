@@ -213,8 +213,82 @@ export interface ConfigState {
   waiting?: string;
 }
 
+/** the backup that is under way, or the last one */
+export interface BackupRun {
+  /** names it; 0: none yet */
+  id: number;
+  running: boolean;
+  /** folder or archive; of a planned one the folder of all */
+  to?: string;
+  /** documents, blocks, journal, checksums, archive, proof */
+  phase?: string;
+  /** of this phase */
+  done?: number;
+  all?: number;
+  /** why it failed */
+  error?: string;
+  /** of all its files */
+  bytes?: number;
+  /** of blocks that were copied */
+  bytes_copied?: number;
+  /** of blocks that were linked */
+  bytes_linked?: number;
+  documents?: number;
+  blocks?: number;
+  /** of the journal */
+  records?: number;
+  /** the last journal record in it */
+  seq?: number;
+  took_ms?: number;
+}
+
+/** backups the platform makes and proves by itself */
+export interface BackupPlan {
+  /** off: no backup.directory is set; failed: the last one; late: the newest one that was proved is too old */
+  state: "off" | "ok" | "failed" | "late";
+  directory?: string;
+  /** its newest folder that was proved */
+  newest?: string;
+  /** when that was made, milliseconds since 1970 UTC */
+  proved?: number;
+  /** when the next one begins, milliseconds since 1970 UTC */
+  next?: number;
+  /** made and proved since the start */
+  made: number;
+  /** since the start */
+  failures: number;
+  /** why the last one failed */
+  error?: string;
+}
+
 /** Every method with its parameters and its result. */
 export interface Methods {
+  /** Ends a backup that is under way; nothing of it stays. Role: admin. */
+  "backup.cancel": {
+    params: {
+      id: number;
+    };
+    result: Record<string, never>;
+  };
+  /** Begins a backup of documents, blocks, journal and keys while everything goes on. backup.status tells how far it is. Role: admin. */
+  "backup.create": {
+    params: {
+      /** a name in backup.directory; with a token minted beside the data directory any absolute path. One that ends with .tar becomes an archive. Absent: the next one of the plan, now, which is proved too */
+      to?: string;
+    };
+    result: {
+      id: number;
+      to?: string;
+    };
+  };
+  /** The backup that is under way or was last, and those the platform makes by itself. Role: viewer. */
+  "backup.status": {
+    params: Record<string, never>;
+    result: {
+      run: BackupRun;
+      plan: BackupPlan;
+    };
+  };
   /** Takes back a call of this connection that is under way: a query stops within a chunk and answers cancelled; what has begun to change something ends as it would. Role: viewer. */
   "call.cancel": {
     params: {
@@ -419,6 +493,7 @@ export interface Methods {
       /** room on the disk, what is set aside of it, and what was dropped because of it */
       storage?: Record<string, unknown>;
       config?: ConfigState;
+      backup?: BackupPlan;
     };
   };
   /** Every counter and gauge. Role: viewer. */
