@@ -21,6 +21,7 @@
 #include "series/keeper.h"
 #include "series/refill.h"
 #include "series/series.h"
+#include "series/tierstate.h"
 
 #define LOOK_EVERY_NS  (500 * NS_PER_MS)
 #define PAUSE_FIRST_NS (1 * NS_PER_S)
@@ -53,11 +54,30 @@ void flush_fini(struct flush *f)
 
 /* ---- one attempt */
 
+struct noting { /* what is written, for the tiers */
+	struct tierstate *tiers;
+	int32_t (*next)(void *ud, struct sb_chunk *out);
+	void *ud;
+};
+
+static int32_t chunk_noted(void *ud, struct sb_chunk *out)
+{
+	struct noting *n = ud;
+	int32_t r = n->next(n->ud, out);
+	if (r > 0 && tierstate_note(n->tiers, out->stream, out->t_min_ns, out->t_max_ns) < 0)
+		return -ENOMEM;
+	return r;
+}
+
 static int block_write(struct flush *f, const struct sb_block *block)
 {
+	struct noting noting = { f->tiers, block->next, block->ud };
+	struct sb_block noted = *block;
 	if (!keeper_allows_block(f->keeper))
 		return -ENOSPC;
-	return blocks_write(f->blocks, block);
+	noted.next = chunk_noted;
+	noted.ud = &noting;
+	return blocks_write(f->blocks, &noted);
 }
 
 static int blocks_write_all(struct flush *f)
@@ -144,6 +164,7 @@ static int flush_one(struct flush *f)
 		return r;
 	log_debug("%llu rows in blocks after %lld ms", (unsigned long long)f->sealed->rows,
 	          (long long)((clock_mono() - began) / NS_PER_MS));
+	tierstate_flushed(f->tiers, f->sealed->seq_last);
 	f->encoder = encoder_free(f->encoder);
 	f->sealed = generation_unref(f->sealed);
 	f->is_told = false;

@@ -12,12 +12,14 @@ struct generation;
 struct head;
 struct keeper;
 struct series_config;
+struct tierstate;
 
 struct flush {
 	const struct series_config *config;
 	struct head *head;
 	struct blocks *blocks;
 	struct keeper *keeper;
+	struct tierstate *tiers;
 	const _Atomic uint64_t *consumed; /* what the feed has seen; the journal keeps the rest */
 	void (*first)(void *ud);          /* on the thread, before anything; may be NULL */
 	void *first_ud;

@@ -26,6 +26,7 @@
 #include "series/pass.h"
 #include "series/query.h"
 #include "series/restore.h"
+#include "series/tiers.h"
 
 #define HOUR       (3600 * NS_PER_S)
 #define HEAD_TIMES 4 /* so often what a flush takes may wait in memory when the store fails */
@@ -38,6 +39,7 @@ struct series_db {
 	struct feed feed;
 	struct flush flush;
 	struct keeper keeper;
+	struct tiers tiers;
 	_Atomic uint64_t corrupt;
 };
 
@@ -61,7 +63,10 @@ int series_db_new(struct series_db **out, const struct series_config *config)
 	feed_init(&db->feed, config->journal, db->latest);
 	flush_init(&db->flush, &db->config, &db->head, &db->blocks);
 	keeper_init(&db->keeper, &db->config, &db->blocks, &db->flush);
+	if (r >= 0)
+		r = tiers_init(&db->tiers, &db->config, &db->blocks, &db->keeper, &db->corrupt);
 	db->flush.keeper = &db->keeper;
+	db->flush.tiers = &db->tiers.state;
 	db->flush.consumed = &db->feed.seq_out;
 	if (r < 0) {
 		series_db_free(db);
@@ -76,6 +81,7 @@ struct series_db *series_db_free(struct series_db *db)
 	if (!db)
 		return NULL;
 	series_db_stop(db);
+	tiers_fini(&db->tiers);
 	keeper_fini(&db->keeper);
 	flush_fini(&db->flush);
 	feed_fini(&db->feed);
@@ -92,7 +98,8 @@ int series_db_attach(struct series_db *db, uint64_t *seq_durable)
 	int r = blocks_attach(&db->blocks, db->config.host);
 	if (r < 0)
 		return log_error(r, "no plugin stores series");
-	return checkpoint_load(db->config.docs, seq_durable);
+	r = checkpoint_load(db->config.docs, seq_durable);
+	return r < 0 ? r : tiers_load(&db->tiers, *seq_durable);
 }
 
 static void replayed(void *ud, const struct row *row, uint64_t seq)
@@ -145,11 +152,16 @@ int series_db_start(struct series_db *db)
 	int r = feed_start(&db->feed);
 	if (r == 0)
 		r = flush_start(&db->flush);
-	return r < 0 ? r : keeper_start(&db->keeper);
+	if (r == 0)
+		r = keeper_start(&db->keeper);
+	if (r == 0 && db->config.tier_every_ns)
+		r = tiers_start(&db->tiers);
+	return r;
 }
 
 void series_db_stop(struct series_db *db)
 {
+	tiers_stop(&db->tiers);
 	keeper_stop(&db->keeper);
 	flush_stop(&db->flush);
 	feed_stop(&db->feed);
@@ -170,6 +182,11 @@ void series_db_commit(struct series_db *db, struct journal_commit *commit)
 int series_db_flush(struct series_db *db)
 {
 	return flush_now(&db->flush);
+}
+
+int series_db_digest(struct series_db *db)
+{
+	return tiers_pass(&db->tiers);
 }
 
 void series_db_latest(struct series_db *db, const struct series *s, struct series_latest *out)

@@ -30,6 +30,7 @@ struct series_config {
 	struct host *host;       /* to find the "sb.store/1" instance */
 	uint64_t head_max_bytes; /* flush beyond this */
 	int64_t flush_every_ns;  /* flush at this age */
+	int64_t tier_every_ns;   /* passes over the tiers are so far apart; 0: no thread for them */
 	const char *retention_class;
 	/* What fills up, keeper.h; all may be 0 or NULL. */
 	void (*space)(void *ud, uint64_t *left, uint64_t *total); /* bytes; any thread */
@@ -64,6 +65,8 @@ void series_db_stop(struct series_db *db);    /* flushes nothing; the journal ha
 /* Journal thread: a group is on disk; its rows become visible, then go to the feed. */
 void series_db_commit(struct series_db *db, struct journal_commit *commit);
 int series_db_flush(struct series_db *db); /* now, and wait; main or query thread */
+/* Tiers of all days that wait, now; while no thread does it. */
+int series_db_digest(struct series_db *db);
 
 /* ---- latest values, any thread */
 struct series_latest {

@@ -1,0 +1,307 @@
+#define LOG_MODULE "tiers"
+#include "series/tiers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <signalbox/kinds.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "series/blocks.h"
+#include "series/catalog.h"
+#include "series/digest.h"
+#include "series/keeper.h"
+#include "series/month.h"
+#include "series/series.h"
+
+#define NICE           19
+#define LOOK_EVERY_NS  (1 * NS_PER_S)
+#define PAUSE_FIRST_NS (1 * NS_PER_S)
+#define PAUSE_MOST_NS  (60 * NS_PER_S)
+#define GRACE_NS       (600 * NS_PER_S) /* a day is over so long after its end */
+
+int tiers_init(struct tiers *t, const struct series_config *config, const struct blocks *blocks,
+               const struct keeper *keeper, _Atomic uint64_t *corrupt)
+{
+	pthread_condattr_t attr;
+	t->config = config;
+	t->blocks = blocks;
+	t->keeper = keeper;
+	t->corrupt = corrupt;
+	tierstate_init(&t->state);
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	t->digest = calloc(1, sizeof(*t->digest));
+	return t->digest ? 0 : -ENOMEM;
+}
+
+void tiers_fini(struct tiers *t)
+{
+	tiers_stop(t);
+	tierstate_fini(&t->state);
+	tierout_fini(&t->out);
+	if (t->digest)
+		digest_fini(t->digest);
+	free(t->digest);
+	t->digest = NULL;
+	pthread_cond_destroy(&t->wake);
+	pthread_mutex_destroy(&t->lock);
+}
+
+int tiers_load(struct tiers *t, uint64_t seq)
+{
+	t->state.seq_flushed = seq;
+	return tierstate_load(&t->state, t->config->docs);
+}
+
+/* ---- at start: which days wait */
+
+struct learning {
+	struct tiers *t;
+	int64_t closed_ns;
+	uint64_t digested;
+};
+
+static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
+{
+	struct learning *l = ud;
+	if (l->t->stop)
+		return -ECANCELED;
+	if (seq <= l->digested && c->t_max_ns < l->closed_ns)
+		return 0;
+	int64_t first = seq <= l->digested ? MAX(c->t_min_ns, l->closed_ns) : c->t_min_ns;
+	return tierstate_mark(&l->t->state, c->stream, first, c->t_max_ns);
+}
+
+/* Days that are not over yet, and whatever came into blocks since the last pass that ended. */
+static int learn(struct tiers *t)
+{
+	struct tierstate *s = &t->state;
+	uint32_t end = catalog_streams(t->config->catalog);
+	_own_(freep) uint32_t *streams = malloc(end * sizeof(*streams) + 1);
+	struct learning l = { t, tier_day_begin(s->closed_before), s->seq_digested };
+	if (!streams)
+		return -ENOMEM;
+	struct sb_scan scan = { .size = sizeof(scan), .streams = streams, .to_ns = INT64_MAX };
+	for (uint32_t i = 1; i < end; i++)
+		streams[scan.n_streams++] = i;
+	scan.from_ns = s->seq_digested >= s->seq_flushed ? l.closed_ns : INT64_MIN;
+	int r = scan.n_streams ? blocks_scan(t->blocks, &scan, chunk_seen, &l) : 0;
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&s->lock);
+	s->ready = s->changed = true;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+/* ---- a pass */
+
+static int chunk_give(void *ud, const struct digest_chunk *chunk)
+{
+	return tierout_add(&((struct tiers *)ud)->out, chunk);
+}
+
+static int write_out(struct tiers *t)
+{
+	struct tierstate *s = &t->state;
+	uint64_t seq = s->seq_block;
+	int r = t->stop ? -ECANCELED : tierout_write(&t->out, t->blocks, &seq);
+	pthread_mutex_lock(&s->lock);
+	s->seq_block = seq;
+	if (r >= 0)
+		dirty_fini(&s->busy);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* The next days of the next stream, within one month; 0: none. */
+static uint32_t take(struct tiers *t, uint32_t from, int32_t before, struct dirty_range *days)
+{
+	struct tierstate *s = &t->state;
+	pthread_mutex_lock(&s->lock);
+	uint32_t stream = dirty_take(&s->waiting, from, before, days);
+	if (stream) {
+		int32_t last = tier_day(month_last(month_of(tier_day_begin(days->first))));
+		if (days->last > last)
+			(void)dirty_add(&s->waiting, stream, last + 1, days->last);
+		days->last = MIN(days->last, last);
+		(void)dirty_add(&s->busy, stream, days->first, days->last);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return stream;
+}
+
+static bool is_paused(const struct tiers *t)
+{
+	return t->stop || t->keeper->state != SERIES_SPACE_OK;
+}
+
+static int work(struct tiers *t, int32_t before)
+{
+	struct dirty_range days;
+	uint32_t stream = 1;
+	int r = 0;
+	while (r >= 0 && (stream = take(t, stream, before, &days)) > 0) {
+		r = is_paused(t) ? -ECANCELED : digest_days(t->digest, stream, days);
+		t->days += r >= 0 ? (uint64_t)(days.last - days.first) + 1 : 0;
+		if (r >= 0 && t->out.bytes.n >= TIEROUT_BYTES)
+			r = write_out(t);
+	}
+	return r < 0 ? r : write_out(t);
+}
+
+static void put_back(struct tiers *t)
+{
+	struct tierstate *s = &t->state;
+	tierout_fini(&t->out);
+	pthread_mutex_lock(&s->lock);
+	(void)dirty_move(&s->waiting, &s->busy);
+	s->changed = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int32_t closed_now(void)
+{
+	return tier_day(clock_utc() - GRACE_NS);
+}
+
+static void prepare(struct tiers *t)
+{
+	int64_t floor = tierstate_floor(&t->state, SB_STR(""));
+	*t->digest = (struct digest){
+		.catalog = t->config->catalog,
+		.blocks = t->blocks,
+		.corrupt = t->corrupt,
+		.stop = &t->stop,
+		.gone_before = floor == INT64_MIN ? INT32_MIN : tier_day(floor) + 1,
+		.known_before = t->state.closed_before,
+		.give = chunk_give,
+		.ud = t,
+	};
+}
+
+int tiers_pass(struct tiers *t)
+{
+	struct tierstate *s = &t->state;
+	int32_t before = MAX(closed_now(), s->closed_before);
+	int64_t began = clock_mono();
+	uint64_t days = t->days;
+	int r = s->ready ? 0 : learn(t);
+	pthread_mutex_lock(&s->lock);
+	uint64_t seq = s->seq_flushed;
+	s->changed = false;
+	pthread_mutex_unlock(&s->lock);
+	prepare(t);
+	if (r >= 0)
+		r = work(t, before);
+	t->kept += t->digest->kept;
+	digest_fini(t->digest);
+	if (r < 0) {
+		put_back(t);
+		return r;
+	}
+	pthread_mutex_lock(&s->lock);
+	s->seq_digested = seq;
+	s->closed_before = before;
+	pthread_mutex_unlock(&s->lock);
+	t->passes++;
+	if (t->days > days)
+		log_debug("%llu days of streams are in tiers after %lld ms",
+		          (unsigned long long)(t->days - days),
+		          (long long)((clock_mono() - began) / NS_PER_MS));
+	return tierstate_save(s, t->config->docs);
+}
+
+/* ---- the thread */
+
+/* And nothing of it waits in the head: else the flush of that will come. */
+static bool day_is_over(const struct tiers *t)
+{
+	int64_t flushed = __atomic_load_n(&t->config->flush_every_ns, __ATOMIC_RELAXED);
+	return tier_day(clock_utc() - 2 * GRACE_NS - MIN(flushed, TIER_DAY_NS)) >
+	       t->state.closed_before;
+}
+
+int tiers_turn(struct tiers *t)
+{
+	struct tierstate *s = &t->state;
+	int64_t now = clock_mono();
+	pthread_mutex_lock(&s->lock);
+	bool due = !s->ready || s->changed || day_is_over(t);
+	pthread_mutex_unlock(&s->lock);
+	if (!due || now < t->not_before_ns || is_paused(t))
+		return 0;
+	int r = tiers_pass(t);
+	if (r >= 0) {
+		t->pause_ns = 0;
+		t->not_before_ns = now + t->config->tier_every_ns;
+		return 0;
+	}
+	t->pause_ns = t->pause_ns ? MIN(2 * t->pause_ns, PAUSE_MOST_NS) : PAUSE_FIRST_NS;
+	t->not_before_ns = clock_mono() + t->pause_ns;
+	if (r == -ECANCELED || r == -ESHUTDOWN)
+		return r;
+	t->failures++;
+	return log_error(r, "tiers wait: they will be tried again in %lld s",
+	                 (long long)(t->pause_ns / NS_PER_S));
+}
+
+static void *run(void *ud)
+{
+	struct tiers *t = ud;
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+	while (!t->stop) {
+		struct timespec until;
+		(void)tiers_turn(t);
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += LOOK_EVERY_NS / NS_PER_S;
+		pthread_mutex_lock(&t->lock);
+		if (!t->stop)
+			(void)pthread_cond_timedwait(&t->wake, &t->lock, &until);
+		pthread_mutex_unlock(&t->lock);
+	}
+	return NULL;
+}
+
+int tiers_start(struct tiers *t)
+{
+	t->stop = false;
+	int r = pthread_create(&t->thread, NULL, run, t);
+	if (r)
+		return log_error(-r, "cannot start the thread of the tiers");
+	(void)pthread_setname_np(t->thread, "tiers");
+	t->running = true;
+	return 0;
+}
+
+void tiers_stop(struct tiers *t)
+{
+	if (!t->running)
+		return;
+	pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	pthread_cond_signal(&t->wake);
+	pthread_mutex_unlock(&t->lock);
+	(void)pthread_join(t->thread, NULL);
+	t->running = false;
+}
+
+void tiers_stats(struct tiers *t, struct tiers_stats *out)
+{
+	pthread_mutex_lock(&t->state.lock);
+	*out = (struct tiers_stats){ .passes = t->passes,
+		                     .failures = t->failures,
+		                     .days = t->days,
+		                     .kept = t->kept,
+		                     .waiting = t->state.waiting.waiting };
+	pthread_mutex_unlock(&t->state.lock);
+}
