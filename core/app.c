@@ -192,6 +192,7 @@ static int storage_new(struct app *app)
 							.host = app->host,
 							.head_max_bytes = s->series_head_max,
 							.flush_every_ns = s->series_flush_every,
+							.tier_every_ns = s->storage_tier_every,
 							.retention_class = s->series_class,
 							.space = room_space,
 							.reserve = app->reserve,

@@ -66,6 +66,8 @@ const struct option_spec settings_table[] = {
 	{ "storage", "low-water", OPTION_TEXT, AT(storage_low_water), "auto", NULL, 0, 0,
 	  "free space below which the oldest blocks are dropped: a size, a share as 5%, auto: the "
 	  "smaller of 1G and 5%; 0: never" },
+	{ "storage", "tier-every", OPTION_TIME, AT(storage_tier_every), "60s", NULL, 1000000000,
+	  86400000000000, "least time from one pass over the tiers (1m, 1h, 1d) to the next" },
 	{ "storage", "reserve", OPTION_SIZE, AT(storage_reserve), "64M", NULL, 0, 1LL << 34,
 	  "file given back when the disk is full, so that documents and blocks still find room; at "
 	  "most 5% of the file system; 0: none" },

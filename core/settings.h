@@ -29,7 +29,7 @@ struct settings {
 	char *storage_low_water;  /* as it is written */
 	uint64_t low_water_bytes; /* of it: UINT64_MAX when it is a share */
 	uint32_t low_water_percent;
-	int64_t storage_retention, storage_keep;
+	int64_t storage_retention, storage_keep, storage_tier_every;
 	char *backup_directory, *backup_at;
 	int32_t backup_at_s; /* of it: seconds after midnight */
 	int64_t backup_every, backup_keep;

@@ -207,32 +207,13 @@ static int edges_set(struct bucket *b, const struct series_point *first,
 	return r;
 }
 
-static bool is_whole(const struct series_point *p)
-{
-	return p->type == SB_T_I64 || p->type == SB_T_U64;
-}
-
-/* What a counter counted from a number to the next. Whole numbers are subtracted as such. */
-static double grown(const struct series_point *from, const struct series_point *to)
-{
-	double a = 0;
-	double b = 0;
-	(void)numeric_of(from, &a);
-	(void)numeric_of(to, &b);
-	if (from->type == to->type && is_whole(to)) {
-		bool up = to->type == SB_T_U64 ? to->v.u >= from->v.u : to->v.i >= from->v.i;
-		return up ? (double)(to->v.u - from->v.u) : fmax(b, 0);
-	}
-	return b >= a ? b - a : fmax(b, 0);
-}
-
 /* What is not finite counts nothing. */
 static void number_set(struct bucket *b, const struct bucket_summary *s)
 {
 	if (!(b->want & SERIES_INCREASE) || !isfinite(s->min) || !isfinite(s->max))
 		return;
 	if (b->has_number)
-		*(b->counted ? &b->b.increase : &b->b.step) += grown(&b->number, &s->first);
+		*(b->counted ? &b->b.increase : &b->b.step) += numeric_grown(&b->number, &s->first);
 	b->counted = true;
 	if (s->has & SERIES_INCREASE)
 		b->b.increase += s->increase;

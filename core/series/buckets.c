@@ -12,6 +12,7 @@
 #include "series/numeric.h"
 #include "series/pass.h"
 #include "series/query.h"
+#include "series/tierpass.h"
 #include "series/window.h"
 
 #define ENOUGH  1 /* stops: the limit is reached, or the callback said so */
@@ -126,7 +127,10 @@ static int stretch(struct buckets *k, int64_t from_ns, int64_t last_ns)
 			              .grid = &k->grid,
 			              .want = k->q->want,
 			              .ud = k };
-		r = pass_run(k->from, &wants.at[0], &to);
+		bool text = k->q->series->places[SB_T_STR].stream ||
+		            k->q->series->places[SB_T_BYTES].stream;
+		r = k->from->tiers && !text ? tierpass_run(k->from, &wants.at[0], &to)
+		                            : pass_run(k->from, &wants.at[0], &to);
 	} else {
 		r = query_points(k->from, k->q->series, from_ns, last_ns, on_point, k);
 	}

@@ -1,5 +1,6 @@
 /* A point's value as a number. */
 #pragma once
+#include <math.h>
 #include <stdbool.h>
 
 #include <signalbox/types.h>
@@ -23,4 +24,23 @@ static inline bool numeric_of(const struct series_point *p, double *out)
 	default:
 		return false;
 	}
+}
+
+static inline bool numeric_is_whole(const struct series_point *p)
+{
+	return p->type == SB_T_I64 || p->type == SB_T_U64;
+}
+
+/* What a counter counted from a number to the next. Whole numbers are subtracted as such. */
+static inline double numeric_grown(const struct series_point *from, const struct series_point *to)
+{
+	double a = 0;
+	double b = 0;
+	(void)numeric_of(from, &a);
+	(void)numeric_of(to, &b);
+	if (from->type == to->type && numeric_is_whole(to)) {
+		bool up = to->type == SB_T_U64 ? to->v.u >= from->v.u : to->v.i >= from->v.i;
+		return up ? (double)(to->v.u - from->v.u) : fmax(b, 0);
+	}
+	return b >= a ? b - a : fmax(b, 0);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <signalbox/error.h>
 
@@ -26,6 +27,8 @@
 #include "series/pass.h"
 #include "series/query.h"
 #include "series/restore.h"
+#include "series/tier.h"
+#include "series/tierpass.h"
 #include "series/tiers.h"
 
 #define HOUR       (3600 * NS_PER_S)
@@ -189,6 +192,11 @@ int series_db_digest(struct series_db *db)
 	return tiers_pass(&db->tiers);
 }
 
+int series_db_raw_goes(struct series_db *db, struct sb_str class_, int64_t before_ns)
+{
+	return tiers_raise(&db->tiers, class_, before_ns);
+}
+
 void series_db_latest(struct series_db *db, const struct series *s, struct series_latest *out)
 {
 	latest_get(db->latest, s, out);
@@ -225,8 +233,21 @@ struct series_view {
 	struct generation *generations[HEAD_GENERATIONS];
 	struct pass_from from;
 	struct fetched fetched;
+	struct tierpass tiers;
 	int64_t first_ns, last_ns;
 };
+
+/* Before which times values of each kind may be gone: raw ones, then those of the tiers. */
+static void floors(struct series_db *db, struct tierpass *tp)
+{
+	const char *raw = db->config.retention_class;
+	tp->tiers = &db->tiers.state;
+	tp->gone_ns[0] = tierstate_floor(tp->tiers, sb_str_of(raw, strlen(raw)));
+	for (int t = 0; t < TIERS; t++) {
+		const char *class_ = tier_class((enum tier)t);
+		tp->gone_ns[1 + t] = tierstate_floor(tp->tiers, sb_str_of(class_, strlen(class_)));
+	}
+}
 
 static void view_take(struct series_db *db, struct series_view *view)
 {
@@ -236,7 +257,9 @@ static void view_take(struct series_db *db, struct series_view *view)
 		                         .generations = view->generations,
 		                         .n = n,
 		                         .corrupt = &db->corrupt,
-		                         .fetched = &view->fetched };
+		                         .fetched = &view->fetched,
+		                         .tiers = &view->tiers };
+	floors(db, &view->tiers);
 	bounds(db, view->generations, n, &view->first_ns, &view->last_ns);
 }
 

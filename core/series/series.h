@@ -67,6 +67,9 @@ void series_db_commit(struct series_db *db, struct journal_commit *commit);
 int series_db_flush(struct series_db *db); /* now, and wait; main or query thread */
 /* Tiers of all days that wait, now; while no thread does it. */
 int series_db_digest(struct series_db *db);
+/* Values of a class before a moment are about to go: from then on tiers answer for it. Durable when
+ * it returns 0. */
+int series_db_raw_goes(struct series_db *db, struct sb_str class_, int64_t before_ns);
 
 /* ---- latest values, any thread */
 struct series_latest {

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "series/numeric.h"
 
 static const struct {
 	const char *class_;
@@ -36,41 +37,40 @@ int64_t tier_day_begin(int32_t day)
 	return ns;
 }
 
-double tier_number(const struct series_point *p)
-{
-	if (p->type == SB_T_F64)
-		return p->v.f;
-	return p->type == SB_T_U64 ? (double)p->v.u : (double)p->v.i;
-}
-
 /* From one value to the next: a counter that is lower than before began again at 0. */
 static void step(struct tier_row *row, const struct series_point *to)
 {
 	struct bucket_summary *s = &row->s;
-	double before = tier_number(&s->last);
-	double v = tier_number(to);
+	double before = 0;
+	double v = 0;
+	(void)numeric_of(&s->last, &before);
+	(void)numeric_of(to, &v);
 	row->descents += v < before;
-	s->increase += v < before ? v : v - before;
+	s->increase += numeric_grown(&s->last, to);
 	s->area += before * (double)(to->ts_ns - s->last.ts_ns);
 }
 
 void tier_add(struct tier_row *row, const struct series_point *p)
 {
 	struct bucket_summary *s = &row->s;
-	double v = tier_number(p);
-	if (isnan(v))
+	double v;
+	if (!numeric_of(p, &v) || isnan(v)) {
+		row->lacks |= SERIES_AREA; /* nothing holds from here to the next */
 		return;
+	}
+	if (!isfinite(v))
+		row->lacks |= SERIES_INCREASE | SERIES_AREA;
 	if (s->count++ == 0) {
 		s->min = s->max = s->sum = v;
 		s->first = s->last = *p;
-		s->has = SERIES_INCREASE | SERIES_AREA;
-		return;
+	} else {
+		step(row, p);
+		s->min = fmin(s->min, v);
+		s->max = fmax(s->max, v);
+		s->sum += v;
+		s->last = *p;
 	}
-	step(row, p);
-	s->min = fmin(s->min, v);
-	s->max = fmax(s->max, v);
-	s->sum += v;
-	s->last = *p;
+	s->has = (SERIES_INCREASE | SERIES_AREA) & ~row->lacks;
 }
 
 void tier_join(struct tier_row *row, const struct tier_row *later)

@@ -15,7 +15,9 @@ enum tier { TIER_MINUTE, TIER_HOUR, TIER_DAY };
 struct tier_row {
 	int64_t t_ns;            /* where its period begins */
 	struct bucket_summary s; /* count 0: nothing is there */
-	uint32_t descents;       /* steps down from value to value; while it is made */
+	/* while it is made */
+	uint32_t descents; /* steps down from value to value */
+	uint32_t lacks;    /* SERIES_*: cannot be told */
 };
 
 int64_t tier_width(enum tier tier);     /* ns; divides a day */
@@ -26,8 +28,7 @@ static inline uint32_t tier_stream(enum tier tier, uint32_t stream)
 {
 	return ((uint32_t)tier + 1) * NUMBERS_MAX + stream;
 }
-double tier_number(const struct series_point *p); /* of BOOL, I64, U64, F64 */
-/* The next point of the period; NaN is none. */
+/* The next point of the period, of a number's type; NaN is none. */
 void tier_add(struct tier_row *row, const struct series_point *p);
 /* A row of the same period whose points all lie behind those of row. */
 void tier_join(struct tier_row *row, const struct tier_row *later);

@@ -9,6 +9,7 @@
 #include "model/row.h"
 #include "series/floats.h"
 #include "series/ints.h"
+#include "series/numeric.h"
 #include "series/tierform.h"
 
 static int facts_take(struct cursor *c, struct tierchunk *out)
@@ -177,8 +178,11 @@ static int increase_take(struct taking *t, struct cursor *c)
 	for (uint32_t i = 0; r >= 0 && i < t->n; i++) {
 		struct bucket_summary *s = &t->rows[i].s;
 		s->has |= SERIES_INCREASE;
-		s->increase = plain ? tier_number(&s->last) - tier_number(&s->first)
-		                    : floats_value(t->bits[i]);
+		s->increase = numeric_grown(&s->first, &s->last);
+		if (plain || s->increase == floats_value(t->bits[i]))
+			continue;
+		s->increase = floats_value(t->bits[i]);
+		t->rows[i].descents = 1; /* or more */
 	}
 	return r;
 }

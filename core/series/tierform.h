@@ -26,7 +26,7 @@ enum {
 	FIELD_AT_LIKE,  /* u8: both as in that column, by its place in the chunk */
 	FIELD_QUALITY,  /* of the first, of the last << 8 */
 	FIELD_FLAGS,    /* of the first, of the last << 16 */
-	FIELD_INCREASE, /* empty: last - first */
+	FIELD_INCREASE, /* empty: never lower, from the first to the last */
 	FIELD_MEAN,     /* by time: u8 decimal exponent, integers */
 	FIELDS,
 };

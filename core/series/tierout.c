@@ -6,7 +6,6 @@
 
 #include <signalbox/kinds.h>
 
-#include "base/clock.h"
 #include "base/own.h"
 #include "series/blocks.h"
 #include "series/digest.h"
@@ -102,10 +101,8 @@ static int block_write(struct tierout *o, const struct blocks *blocks, size_t be
 	return blocks_write(blocks, &block);
 }
 
-int tierout_write(struct tierout *o, const struct blocks *blocks, uint64_t *seq)
+int tierout_write(struct tierout *o, const struct blocks *blocks, uint64_t seq)
 {
-	/* Above all that were, even if the document that tells the last one is lost. */
-	uint64_t now = (uint64_t)MAX(clock_utc() / NS_PER_US, 0);
 	size_t done = 0;
 	int r = 0;
 	if (o->n)
@@ -116,8 +113,7 @@ int tierout_write(struct tierout *o, const struct blocks *blocks, uint64_t *seq)
 		while (o->end < o->n && o->items[o->end].tier == first->tier &&
 		       o->items[o->end].month == first->month)
 			o->end++;
-		*seq = MAX(*seq + 1, now);
-		r = block_write(o, blocks, done, *seq);
+		r = block_write(o, blocks, done, ++seq);
 		if (r >= 0)
 			done = o->end;
 	}

@@ -20,6 +20,6 @@ struct tierout { /* zero: empty */
 
 void tierout_fini(struct tierout *o);
 int tierout_add(struct tierout *o, const struct digest_chunk *chunk); /* or -ENOMEM */
-/* Durable when it returns 0; empty then. *seq is the last number a block of a tier has, and moves
- * on. A fault leaves what is not written yet. */
-int tierout_write(struct tierout *o, const struct blocks *blocks, uint64_t *seq);
+/* Durable when it returns 0; empty then. Blocks are numbered from seq + 1, one for each chunk at
+ * most. A fault leaves what is not written yet. */
+int tierout_write(struct tierout *o, const struct blocks *blocks, uint64_t seq);

@@ -110,13 +110,26 @@ static int chunk_give(void *ud, const struct digest_chunk *chunk)
 	return tierout_add(&((struct tiers *)ud)->out, chunk);
 }
 
+/* Numbers of blocks are taken durably before they are used: no two blocks may have the same. */
+static int numbers_take(struct tiers *t, uint64_t *seq)
+{
+	struct tierstate *s = &t->state;
+	pthread_mutex_lock(&s->lock);
+	/* The clock, because documents may come back from an older backup than blocks. */
+	*seq = MAX(s->seq_block, (uint64_t)MAX(clock_utc() / NS_PER_US, 0));
+	s->seq_block = *seq + t->out.n;
+	pthread_mutex_unlock(&s->lock);
+	return t->out.n ? tierstate_save(s, t->config->docs) : 0;
+}
+
 static int write_out(struct tiers *t)
 {
 	struct tierstate *s = &t->state;
-	uint64_t seq = s->seq_block;
-	int r = t->stop ? -ECANCELED : tierout_write(&t->out, t->blocks, &seq);
+	uint64_t seq;
+	int r = t->stop ? -ECANCELED : numbers_take(t, &seq);
+	if (r >= 0)
+		r = tierout_write(&t->out, t->blocks, seq);
 	pthread_mutex_lock(&s->lock);
-	s->seq_block = seq;
 	if (r >= 0)
 		dirty_fini(&s->busy);
 	pthread_mutex_unlock(&s->lock);
@@ -293,6 +306,13 @@ void tiers_stop(struct tiers *t)
 	pthread_mutex_unlock(&t->lock);
 	(void)pthread_join(t->thread, NULL);
 	t->running = false;
+}
+
+int tiers_raise(struct tiers *t, struct sb_str class_, int64_t before_ns)
+{
+	if (!tierstate_raise(&t->state, class_, before_ns))
+		return 0;
+	return tierstate_save(&t->state, t->config->docs);
 }
 
 void tiers_stats(struct tiers *t, struct tiers_stats *out)

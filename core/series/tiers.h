@@ -49,4 +49,7 @@ void tiers_stop(struct tiers *t);
 /* What the thread does, once a second: a pass if one is due. In tests, instead of the thread. */
 int tiers_turn(struct tiers *t);
 int tiers_pass(struct tiers *t); /* now; 0, or the fault that ended it */
+/* Values of a class before a moment are about to go; durable when it returns 0. Any thread that may
+ * block. */
+int tiers_raise(struct tiers *t, struct sb_str class_, int64_t before_ns);
 void tiers_stats(struct tiers *t, struct tiers_stats *out);

@@ -30,7 +30,7 @@ struct tierstate {
 	/* the document */
 	uint64_t seq_digested; /* whatever blocks up to it hold before closed_before is in tiers */
 	int32_t closed_before; /* day */
-	uint64_t seq_block;    /* of the last block of a tier */
+	uint64_t seq_block;    /* blocks of tiers have numbers up to this one */
 	struct tierstate_floor floors[TIERSTATE_CLASSES];
 	uint32_t n_floors;
 };

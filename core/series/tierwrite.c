@@ -9,6 +9,7 @@
 #include "model/decimal.h"
 #include "series/floats.h"
 #include "series/ints.h"
+#include "series/numeric.h"
 #include "series/tierform.h"
 
 #define SUM_DIGITS  6 /* decimals of a sum that are looked for */
@@ -122,8 +123,9 @@ static void increase_give(struct giving *g, const struct tierwrite_column *col)
 		if (!(s->has & SERIES_INCREASE))
 			return;
 		descents += col->rows[i].descents;
-		plain &= s->increase == tier_number(&s->last) - tier_number(&s->first);
-		g->bits[i] = floats_bits(s->increase);
+		bool rose = col->rows[i].descents == 0;
+		plain &= rose;
+		g->bits[i] = floats_bits(rose ? numeric_grown(&s->first, &s->last) : s->increase);
 	}
 	if (descents > col->n)
 		return;

@@ -53,7 +53,8 @@ static bool corrects_one_that_stays(const struct choice *c, const struct facts *
 	for (size_t i = 0; i < c->n; i++) {
 		const struct facts *other = &c->all[i].block->facts;
 		if (!c->go[c->all[i].at] && other->seq_max < f->seq_max &&
-		    other->t_min_ns <= f->t_max_ns && other->t_max_ns >= f->t_min_ns)
+		    other->t_min_ns <= f->t_max_ns && other->t_max_ns >= f->t_min_ns &&
+		    other->stream_min <= f->stream_max && other->stream_max >= f->stream_min)
 			return true;
 	}
 	return false;

@@ -14,6 +14,9 @@ struct fake_chunk {
 	struct sb_chunk c;
 	uint64_t seq;
 	size_t order;
+	uint64_t block; /* its number */
+	int64_t block_t_max;
+	char class_[33];
 };
 
 struct fake_store {
@@ -28,6 +31,7 @@ struct fake_store {
 	int64_t dropped_before;
 	uint32_t droppable;    /* blocks that may go, 1 MiB each */
 	struct sb_drop order;  /* the last one */
+	bool forgets;          /* drop() does it, and tells of none */
 	void (*writing)(void); /* called once, while a block is written */
 };
 
@@ -46,7 +50,7 @@ static inline void fake_store_reset(void)
 	fake_store = (struct fake_store){ .lock = PTHREAD_MUTEX_INITIALIZER, .fail_after = -1 };
 }
 
-static inline void fake_chunk_push(const struct sb_chunk *c, uint64_t seq)
+static inline void fake_chunk_push(const struct sb_chunk *c, const struct sb_block *b)
 {
 	if (fake_store.n == fake_store.cap) {
 		fake_store.cap = 2 * fake_store.cap + 64;
@@ -55,7 +59,12 @@ static inline void fake_chunk_push(const struct sb_chunk *c, uint64_t seq)
 	struct fake_chunk *f = &fake_store.at[fake_store.n++];
 	uint8_t *copy = malloc(c->data.n);
 	memcpy(copy, c->data.p, c->data.n);
-	*f = (struct fake_chunk){ *c, seq, fake_store.n };
+	*f = (struct fake_chunk){ .c = *c,
+		                  .seq = b->seq_max,
+		                  .order = fake_store.n,
+		                  .block = fake_store.blocks,
+		                  .block_t_max = b->t_max_ns };
+	memcpy(f->class_, b->class_.p, b->class_.n);
 	f->c.data.p = copy;
 }
 
@@ -79,7 +88,7 @@ static inline int32_t fake_write_block(void *self, const struct sb_block *b, sb_
 			abort(); /* not in the order the contract asks for */
 		stream = c.stream;
 		t = c.t_max_ns;
-		fake_chunk_push(&c, b->seq_max);
+		fake_chunk_push(&c, b);
 	}
 	if (fake_store.fail_after == 0)
 		r = -EIO;
@@ -154,6 +163,29 @@ static inline int32_t fake_stats(void *self, struct sb_store_stats *out)
 	return 0;
 }
 
+/* Blocks of a class that end before, as a store does it. */
+static inline int32_t fake_forget(const struct sb_drop *order)
+{
+	int32_t chunks = 0;
+	size_t n = 0;
+	pthread_mutex_lock(&fake_store.lock);
+	for (size_t i = 0; i < fake_store.n; i++) {
+		struct fake_chunk *f = &fake_store.at[i];
+		bool is_of = !order->class_.n ||
+		             (strlen(f->class_) == order->class_.n &&
+		              !memcmp(f->class_, order->class_.p, order->class_.n));
+		if (!is_of || f->block_t_max >= order->before_ns) {
+			fake_store.at[n++] = *f;
+			continue;
+		}
+		free((void *)(uintptr_t)f->c.data.p);
+		chunks++;
+	}
+	fake_store.n = n;
+	pthread_mutex_unlock(&fake_store.lock);
+	return chunks;
+}
+
 static inline int32_t fake_drop(void *self, const struct sb_drop *order, sb_dropped_fn fn, void *ud)
 {
 	struct sb_dropped d = { .size = sizeof(d), .name = SB_STR("old.blk"), .bytes = 1 << 20 };
@@ -161,6 +193,8 @@ static inline int32_t fake_drop(void *self, const struct sb_drop *order, sb_drop
 	int32_t n = 0;
 	(void)self;
 	fake_store.order = *order;
+	if (fake_store.forgets)
+		return fake_forget(order);
 	for (; fake_store.droppable && bytes < order->bytes; n++) {
 		fake_store.droppable--;
 		bytes += d.bytes;
