@@ -13,9 +13,9 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "series/blocks.h"
-#include "series/catalog.h"
 #include "series/digest.h"
 #include "series/keeper.h"
+#include "series/learn.h"
 #include "series/month.h"
 #include "series/series.h"
 
@@ -60,47 +60,6 @@ int tiers_load(struct tiers *t, uint64_t seq)
 {
 	t->state.seq_flushed = seq;
 	return tierstate_load(&t->state, t->config->docs);
-}
-
-/* ---- at start: which days wait */
-
-struct learning {
-	struct tiers *t;
-	int64_t closed_ns;
-	uint64_t digested;
-};
-
-static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
-{
-	struct learning *l = ud;
-	if (l->t->stop)
-		return -ECANCELED;
-	if (seq <= l->digested && c->t_max_ns < l->closed_ns)
-		return 0;
-	int64_t first = seq <= l->digested ? MAX(c->t_min_ns, l->closed_ns) : c->t_min_ns;
-	return tierstate_mark(&l->t->state, c->stream, first, c->t_max_ns);
-}
-
-/* Days that are not over yet, and whatever came into blocks since the last pass that ended. */
-static int learn(struct tiers *t)
-{
-	struct tierstate *s = &t->state;
-	uint32_t end = catalog_streams(t->config->catalog);
-	_own_(freep) uint32_t *streams = malloc(end * sizeof(*streams) + 1);
-	struct learning l = { t, tier_day_begin(s->closed_before), s->seq_digested };
-	if (!streams)
-		return -ENOMEM;
-	struct sb_scan scan = { .size = sizeof(scan), .streams = streams, .to_ns = INT64_MAX };
-	for (uint32_t i = 1; i < end; i++)
-		streams[scan.n_streams++] = i;
-	scan.from_ns = s->seq_digested >= s->seq_flushed ? l.closed_ns : INT64_MIN;
-	int r = scan.n_streams ? blocks_scan(t->blocks, &scan, chunk_seen, &l) : 0;
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&s->lock);
-	s->ready = s->changed = true;
-	pthread_mutex_unlock(&s->lock);
-	return 0;
 }
 
 /* ---- a pass */
@@ -208,7 +167,7 @@ int tiers_pass(struct tiers *t)
 	int32_t before = MAX(closed_now(), s->closed_before);
 	int64_t began = clock_mono();
 	uint64_t days = t->days;
-	int r = s->ready ? 0 : learn(t);
+	int r = s->ready ? 0 : learn_days(s, t->blocks, t->config->catalog, &t->stop);
 	pthread_mutex_lock(&s->lock);
 	uint64_t seq = s->seq_flushed;
 	s->changed = false;
@@ -261,7 +220,7 @@ int tiers_turn(struct tiers *t)
 	}
 	t->pause_ns = t->pause_ns ? MIN(2 * t->pause_ns, PAUSE_MOST_NS) : PAUSE_FIRST_NS;
 	t->not_before_ns = clock_mono() + t->pause_ns;
-	if (r == -ECANCELED || r == -ESHUTDOWN)
+	if (r == -ECANCELED || r == -ESHUTDOWN || r == -EAGAIN)
 		return r;
 	t->failures++;
 	return log_error(r, "tiers wait: they will be tried again in %lld s",
