@@ -160,6 +160,15 @@ static int take_option(struct cli *cli, int argc, char **argv, int *i)
 	return note_option(cli, option->name, value);
 }
 
+/* "-o FILE", which everybody types, is --output FILE. */
+static int take_output(struct cli *cli, int argc, char **argv, int *i)
+{
+	static char output[] = "--output";
+
+	argv[*i] = output;
+	return take_option(cli, argc, argv, i);
+}
+
 /* The command with the most words that the arguments begin with. */
 static const struct command *find_command(char *const *words, int n, int *used)
 {
@@ -218,6 +227,8 @@ static int take_args(struct cli *cli, int argc, char **argv, int skip)
 			plain = true;
 		else if (!plain && (strcmp(argv[i], "-h") == 0))
 			r = note_option(cli, "help", "");
+		else if (!plain && strcmp(argv[i], "-o") == 0)
+			r = take_output(cli, argc, argv, &i);
 		else if (!plain && strncmp(argv[i], "--", 2) == 0)
 			r = take_option(cli, argc, argv, &i);
 		else if (!plain && argv[i][0] == '-' && argv[i][1] &&

@@ -318,6 +318,18 @@ int series_db_query(struct series_db *db, const struct series_query *q)
 	return r;
 }
 
+bool series_db_is_crowded(struct series_db *db)
+{
+	struct generation *g[HEAD_GENERATIONS];
+	uint64_t bytes = 0;
+	uint32_t n = head_take(&db->head, g);
+	for (uint32_t i = 0; i < n; i++) {
+		bytes += g[i]->bytes;
+		generation_unref(g[i]);
+	}
+	return bytes > 2 * db->config.head_max_bytes;
+}
+
 void series_db_stats(struct series_db *db, struct series_stats *out)
 {
 	struct generation *g[HEAD_GENERATIONS];

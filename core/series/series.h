@@ -168,6 +168,9 @@ void series_view_fetch(struct series_view *view, struct series *const *series, u
 /* Nothing lies outside; first > last: there is nothing. */
 void series_view_bounds(const struct series_view *view, int64_t *first_ns, int64_t *last_ns);
 
+/* Rows come faster than they are flushed: who can wait should. Any thread. */
+bool series_db_is_crowded(struct series_db *db);
+
 struct series_stats {
 	uint64_t head_bytes, head_rows, rows_total, points_total, flushes, flush_failures,
 		corrupt_chunks;

@@ -517,6 +517,88 @@ export interface Methods {
       errors: string[];
     };
   };
+  /** Raw points as they are stored, exact to the bit, a page at a time: device by device, in order of time. The pages after each other are the file. Role: viewer. */
+  "telemetry.export": {
+    params: {
+      /** device id; or devices, or query */
+      device?: string;
+      /** ids of several devices */
+      devices?: string[];
+      /** devices by the words of device.list; "" is all of them */
+      query?: string;
+      /** names; * stands for any text, ? for one character; absent: all */
+      series?: string[];
+      /** inclusive, milliseconds since 1970 UTC; default: from the beginning */
+      from?: number;
+      /** exclusive; default: all there is */
+      to?: number;
+      /** lines of CSV with a first line of names, lines of JSON, or a CBOR sequence */
+      format?: "csv" | "jsonl" | "cbor";
+      /** ISO 8601 with all digits (time), or nanoseconds since 1970 (time_ns); CBOR: always nanoseconds */
+      times?: "iso" | "ns";
+      /** with the time of arrival */
+      rx?: boolean;
+      /** points in one answer; default 50000; 4 MiB at most */
+      page?: number;
+      /** from the page before; the other parameters as there; without to, that of the first page holds. Good for ever, also after a restart */
+      cursor?: string;
+    };
+    result: {
+      /** a part of the file; base64url text of bytes for CBOR */
+      data: string;
+      /** in this part */
+      points: number;
+      /** there is more; absent on the last page */
+      cursor?: string;
+      /** where this part ended */
+      device?: string;
+      /** and at which time of this device */
+      at?: number;
+    };
+  };
+  /** A part of a file of points: all whole records of it, exact as they are; what the answer counts is on disk. The next part begins behind used. Role: operator. */
+  "telemetry.import": {
+    params: {
+      /** a part of the file */
+      data: string;
+      /** of data; CBOR: always base64url */
+      encoding?: "text" | "base64url";
+      /** the file ends here */
+      last?: boolean;
+      /** as telemetry.export gives it, or written by people: OPERATIONS.md */
+      format?: "csv" | "jsonl" | "cbor";
+      /** CSV: the first line of the file, with every part; data begins behind it */
+      columns?: string;
+      /** whose points, where the file names no device */
+      device?: string;
+      /** devices that do not exist: a problem, left out, or made */
+      unknown?: "refuse" | "skip" | "create";
+      /** leave out what is wrong; else it ends before the first problem, and used stands there */
+      skip_bad?: boolean;
+      /** only look: nothing is stored, all problems are counted */
+      dry_run?: boolean;
+    };
+    result: {
+      /** bytes of the part that need not come again */
+      used: number;
+      /** lines or items with something in them */
+      records: number;
+      /** lines of CSV and JSON, empty ones too */
+      lines: number;
+      /** stored; with dry_run: would be */
+      points: number;
+      /** records with a problem */
+      bad: number;
+      /** of devices that do not exist and were not made */
+      unknown_points: number;
+      /** the first ten */
+      problems: {
+        /** line of this part, or item, from 1 */
+        record: number;
+        text: string;
+      }[];
+    };
+  };
   /** Newest values of many series, from memory; unknown devices are left out. Role: viewer. */
   "telemetry.latest": {
     params: {

@@ -4,10 +4,13 @@
 
 #include <signalbox/services.h>
 
+#include "api/describe.h"
 #include "api/methods/named.h"
+#include "api/position.h"
 #include "api/rpc.h"
 #include "api/select.h"
 #include "api/server.h"
+#include "base/clock.h"
 #include "methods.gen.h"
 #include "registry/registry.h"
 #include "series/catalog.h"
@@ -91,4 +94,31 @@ int chosen_take(struct call *c, struct select *sel, int which)
 	else
 		r = query_take(c, sel, words);
 	return r == 0 ? names_take(c, sel, which) : r;
+}
+
+int64_t chosen_time(const struct call *c, const char *key, int64_t fallback)
+{
+	const json_t *value = json_object_get(c->params, key);
+
+	return json_is_number(value) ? describe_ms_to_ns(json_number_value(value)) : fallback;
+}
+
+int chosen_range(struct call *c, int64_t back_ns, uint64_t question, struct position *at)
+{
+	int64_t now_ns = back_ns < INT64_MAX ? clock_utc() + NS_PER_MS : INT64_MAX;
+	int64_t to_ns = chosen_time(c, "to", now_ns);
+	bool before = back_ns < INT64_MAX && to_ns > INT64_MIN + back_ns;
+	struct sb_str cursor = call_str(c, "cursor");
+
+	*at = (struct position){ .to_ns = to_ns };
+	at->from_ns = chosen_time(c, "from", before ? to_ns - back_ns : INT64_MIN);
+	if (at->from_ns > at->to_ns)
+		return call_refuse(c, RPC_INVALID_PARAMS, "/from", "must not be behind to");
+	int r = cursor.p ? position_take(at, cursor, question) : 0;
+
+	if (r == SB_E_CONFLICT)
+		return call_refuse(c, RPC_INVALID_PARAMS, "/cursor",
+		                   "it belongs to another question: repeat the parameters");
+	return r < 0 ? call_refuse(c, RPC_INVALID_PARAMS, "/cursor", "one that a page before gave")
+	             : 0;
 }

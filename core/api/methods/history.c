@@ -80,6 +80,7 @@ static int admit(struct history *h, int64_t ts_ns)
 		h->skip--;
 		return LEAVE_OUT;
 	}
+	h->skip = 0;
 	if (is_over(h))
 		return STOP;
 	h->at.skip = h->at.inside && ts_ns == h->at.ts_ns ? h->at.skip + 1 : 1;
@@ -269,32 +270,6 @@ static int history_give(struct history *h)
 
 /* ---- the question */
 
-static int64_t time_of(const struct call *c, const char *key, int64_t fallback)
-{
-	const json_t *value = json_object_get(c->params, key);
-
-	return json_is_number(value) ? describe_ms_to_ns(json_number_value(value)) : fallback;
-}
-
-static int times_take(struct call *c, struct history *h)
-{
-	int64_t to_ns = time_of(c, "to", clock_utc() + NS_PER_MS);
-	struct sb_str cursor = call_str(c, "cursor");
-
-	h->at.to_ns = to_ns;
-	h->at.from_ns = time_of(c, "from", MAX(to_ns, INT64_MIN + DAY_NS) - DAY_NS);
-	if (h->at.from_ns > h->at.to_ns)
-		return call_refuse(c, RPC_INVALID_PARAMS, "/from", "must not be behind to");
-	h->question = position_question(c->params);
-	int r = cursor.p ? position_take(&h->at, cursor, h->question) : 0;
-
-	if (r == SB_E_CONFLICT)
-		return call_refuse(c, RPC_INVALID_PARAMS, "/cursor",
-		                   "it belongs to another question: repeat the parameters");
-	return r < 0 ? call_refuse(c, RPC_INVALID_PARAMS, "/cursor", "one that a page before gave")
-	             : 0;
-}
-
 static int history_take(struct call *c, struct history *h)
 {
 	struct sb_str order = call_str(c, "order");
@@ -306,7 +281,7 @@ static int history_take(struct call *c, struct history *h)
 	h->limit = (uint64_t)call_int(c, "limit", h->paged ? INT64_MAX : 10000);
 	h->begun_ns = clock_mono();
 	h->query = (struct series_query){
-		.bucket_ns = time_of(c, "bucket", 0),
+		.bucket_ns = chosen_time(c, "bucket", 0),
 		.newest_first = order.n == 4,
 		.point = point_give,
 		.bucket = bucket_give,
@@ -316,7 +291,8 @@ static int history_take(struct call *c, struct history *h)
 	if (h->query.bucket_ns && h->query.bucket_ns < NS_PER_MS)
 		return call_refuse_with(c, RPC_INVALID_PARAMS, "/bucket", "1 ms",
 		                        "a wider bucket, or raw");
-	return times_take(c, h);
+	h->question = position_question(c->params);
+	return chosen_range(c, DAY_NS, h->question, &h->at);
 }
 
 int telemetry_query_call(struct call *c)
