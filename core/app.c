@@ -185,25 +185,27 @@ static int storage_new(struct app *app)
 	if (r == 0)
 		r = catalog_new(&app->catalog, journal_define_record, app);
 	if (r == 0)
-		r = series_db_new(&app->series, &(struct series_config){
-							.catalog = app->catalog,
-							.journal = app->journal,
-							.docs = app->docs,
-							.host = app->host,
-							.head_max_bytes = s->series_head_max,
-							.flush_every_ns = s->series_flush_every,
-							.tier_every_ns = s->storage_tier_every,
-							.retention_class = s->series_class,
-							.space = room_space,
-							.reserve = app->reserve,
-							.low_water = room_low_water(app),
-							.retention_ns = s->storage_retention,
-							.keep_ns = s->storage_keep,
-							.flushed = rows_flushed,
-							.replayed = row_replayed,
-							.before_checkpoint = before_checkpoint,
-							.ud = app,
-						});
+		r = series_db_new(&app->series,
+		                  &(struct series_config){
+					  .catalog = app->catalog,
+					  .journal = app->journal,
+					  .docs = app->docs,
+					  .host = app->host,
+					  .head_max_bytes = s->series_head_max,
+					  .flush_every_ns = s->series_flush_every,
+					  .tier_every_ns = s->storage_tier_every,
+					  .retention_class = s->series_class,
+					  .space = room_space,
+					  .reserve = app->reserve,
+					  .low_water = room_low_water(app),
+					  .retention_ns = s->storage_retention,
+					  .keep_ns = s->storage_keep,
+					  .compact_blocks = (uint32_t)s->storage_compaction,
+					  .flushed = rows_flushed,
+					  .replayed = row_replayed,
+					  .before_checkpoint = before_checkpoint,
+					  .ud = app,
+				  });
 	if (r == 0)
 		docs_when_full(app->docs, docs_full, app);
 	return r;

@@ -71,6 +71,7 @@ static void apply_times(struct app *app)
 	const struct settings *s = &app->settings;
 
 	series_db_retime(app->series, s->series_flush_every, s->storage_retention, s->storage_keep);
+	series_db_compact_at(app->series, (uint32_t)s->storage_compaction);
 }
 
 struct runner_plan live_backups(const struct settings *s)
@@ -101,6 +102,7 @@ static const struct {
 	{ "log", "level", apply_log },
 	{ "provisioning", NULL, apply_provisioning },
 	{ "series", "flush-every", apply_times },
+	{ "storage", "compaction", apply_times },
 	{ "storage", "keep", apply_times },
 	{ "storage", "retention", apply_times },
 	{ "tls", NULL, apply_tls },

@@ -63,6 +63,9 @@ const struct option_spec settings_table[] = {
 	  "values in blocks that are all older are dropped; 0: never" },
 	{ "storage", "keep", OPTION_TIME, AT(storage_keep), "7d", NULL, 0, CENTURY_NS,
 	  "what is younger is not dropped at low water either" },
+	{ "storage", "compaction", OPTION_INT, AT(storage_compaction), "16", NULL, 0, 40,
+	  "so many blocks of one flush each become one, when the machine is idle, and all of a day "
+	  "when it is over; 0: blocks stay as they were written" },
 	{ "storage", "low-water", OPTION_TEXT, AT(storage_low_water), "auto", NULL, 0, 0,
 	  "free space below which the oldest blocks are dropped: a size, a share as 5%, auto: the "
 	  "smaller of 1G and 5%; 0: never" },

@@ -30,6 +30,7 @@ struct settings {
 	uint64_t low_water_bytes; /* of it: UINT64_MAX when it is a share */
 	uint32_t low_water_percent;
 	int64_t storage_retention, storage_keep, storage_tier_every;
+	int64_t storage_compaction;
 	char *backup_directory, *backup_at;
 	int32_t backup_at_s; /* of it: seconds after midnight */
 	int64_t backup_every, backup_keep;

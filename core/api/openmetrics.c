@@ -120,6 +120,19 @@ static void add_series(struct metrics *m, const struct api *api)
 	count(m, "series_feed_dropped", s.feed_dropped, "rows the live feed left out");
 }
 
+static void add_compaction(struct metrics *m, const struct api *api)
+{
+	struct series_compaction c;
+
+	series_db_compaction(api->config.series, &c);
+	count(m, "compaction_runs", c.runs, "times several blocks became one");
+	count(m, "compaction_failures", c.failures, "times blocks could not be compacted");
+	count(m, "compaction_blocks", c.blocks_in, "blocks that became part of another");
+	count(m, "compaction_read_bytes", c.bytes_in, "their bytes");
+	count(m, "compaction_written_bytes", c.bytes_out, "bytes written in their place");
+	gauge(m, "compaction_running", c.works, "1: right now");
+}
+
 static void add_storage(struct metrics *m, const struct api *api)
 {
 	struct series_space s;
@@ -214,6 +227,7 @@ static struct metrics metrics_collect(struct api *api)
 	add_journal(&m, api);
 	add_series(&m, api);
 	add_ingest(&m, api);
+	add_compaction(&m, api);
 	add_storage(&m, api);
 	add_backup(&m, api);
 	add_devices(&m, api);

@@ -154,6 +154,11 @@ bool keeper_allows_block(struct keeper *k)
 	return k->free >= bytes / 4;
 }
 
+bool keeper_allows_rewriting(const struct keeper *k)
+{
+	return k->state == SERIES_SPACE_OK && !k->holds;
+}
+
 /* What is in the head goes to blocks when the journal waits for segments it may not make. */
 static void see_to_journal(struct keeper *k)
 {

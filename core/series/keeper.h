@@ -47,4 +47,6 @@ void keeper_turn(struct keeper *k); /* what the thread does, twice a second */
 bool keeper_make_room(struct keeper *k);
 /* Blocks leave the rest of the reserve to documents. */
 bool keeper_allows_block(struct keeper *k);
+/* Nothing is written anew while room is short. */
+bool keeper_allows_rewriting(const struct keeper *k);
 void keeper_stats(const struct keeper *k, struct series_space *out);

@@ -17,6 +17,7 @@
 #include "series/catalog.h"
 #include "series/check.h"
 #include "series/checkpoint.h"
+#include "series/compact.h"
 #include "series/feed.h"
 #include "series/fetched.h"
 #include "series/flush.h"
@@ -43,6 +44,7 @@ struct series_db {
 	struct flush flush;
 	struct keeper keeper;
 	struct tiers tiers;
+	struct compact compact;
 	_Atomic uint64_t corrupt;
 };
 
@@ -68,6 +70,7 @@ int series_db_new(struct series_db **out, const struct series_config *config)
 	keeper_init(&db->keeper, &db->config, &db->blocks, &db->flush);
 	if (r >= 0)
 		r = tiers_init(&db->tiers, &db->config, &db->blocks, &db->keeper, &db->corrupt);
+	compact_init(&db->compact, &db->config, &db->blocks, &db->keeper, &db->flush);
 	db->flush.keeper = &db->keeper;
 	db->flush.tiers = &db->tiers.state;
 	db->flush.consumed = &db->feed.seq_out;
@@ -85,6 +88,7 @@ struct series_db *series_db_free(struct series_db *db)
 		return NULL;
 	series_db_stop(db);
 	tiers_fini(&db->tiers);
+	compact_fini(&db->compact);
 	keeper_fini(&db->keeper);
 	flush_fini(&db->flush);
 	feed_fini(&db->feed);
@@ -159,12 +163,13 @@ int series_db_start(struct series_db *db)
 		r = keeper_start(&db->keeper);
 	if (r == 0 && db->config.tier_every_ns)
 		r = tiers_start(&db->tiers);
-	return r;
+	return r < 0 ? r : compact_start(&db->compact);
 }
 
 void series_db_stop(struct series_db *db)
 {
 	tiers_stop(&db->tiers);
+	compact_stop(&db->compact);
 	keeper_stop(&db->keeper);
 	flush_stop(&db->flush);
 	feed_stop(&db->feed);
@@ -356,6 +361,16 @@ void series_db_stats(struct series_db *db, struct series_stats *out)
 void series_db_space(const struct series_db *db, struct series_space *out)
 {
 	keeper_stats(&db->keeper, out);
+}
+
+void series_db_compaction(const struct series_db *db, struct series_compaction *out)
+{
+	compact_stats(&db->compact, out);
+}
+
+void series_db_compact_at(struct series_db *db, uint32_t blocks)
+{
+	__atomic_store_n(&db->config.compact_blocks, blocks, __ATOMIC_RELAXED);
 }
 
 bool series_db_make_room(struct series_db *db)

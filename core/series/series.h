@@ -35,9 +35,10 @@ struct series_config {
 	/* What fills up, keeper.h; all may be 0 or NULL. */
 	void (*space)(void *ud, uint64_t *left, uint64_t *total); /* bytes; any thread */
 	struct reserve *reserve;
-	uint64_t low_water;   /* bytes free; below, the oldest blocks go */
-	int64_t retention_ns; /* blocks that are older go; 0: none */
-	int64_t keep_ns;      /* what is younger stays even then */
+	uint64_t low_water;      /* bytes free; below, the oldest blocks go */
+	int64_t retention_ns;    /* blocks that are older go; 0: none */
+	int64_t keep_ns;         /* what is younger stays even then */
+	uint32_t compact_blocks; /* so many of one flush become one; 0: no compaction */
 	/* Flush thread, blocks are written: so many points of devices came with the journal records
 	 * up to seq, each point once. May be NULL. */
 	void (*flushed)(void *ud, const struct series_count *counts, size_t n, uint64_t seq);
@@ -195,6 +196,14 @@ struct series_space {
 };
 void series_db_space(const struct series_db *db, struct series_space *out); /* any thread */
 /* Any thread that found the disk full: true if there is room now, once. */
+struct series_compaction { /* since the start */
+	uint64_t runs, failures;
+	uint64_t blocks_in; /* became one each run */
+	uint64_t rows_in, rows_out, bytes_in, bytes_out;
+	bool works; /* right now */
+};
+void series_db_compaction(const struct series_db *db, struct series_compaction *out);
+void series_db_compact_at(struct series_db *db, uint32_t blocks); /* as compact_blocks */
 bool series_db_make_room(struct series_db *db);
 
 /* ---- copies; threads that may block */

@@ -1,5 +1,5 @@
 """SIGKILL, and each third time SIGTERM, under load. Values go to blocks every second and journal files are small, so
-that it comes in the middle of a flush, a checkpoint or the recycling of a segment. FLUSH_KILL_SECONDS=60
+that it comes in the middle of a flush, a compaction, a checkpoint or the recycling of a segment. FLUSH_KILL_SECONDS=60
 FLUSH_KILL_DEVICES=1000 FLUSH_KILL_RATE=5000 for more."""
 import os
 import pathlib
@@ -41,7 +41,7 @@ def test_kills_while_values_go_to_blocks_lose_nothing():
     port = free_port()
     oracle = pathlib.Path(tempfile.mkstemp(prefix="signalbox-oracle-")[1])
     try:
-        with Platform(f"mqtt.listen=127.0.0.1:{port}", *SETS) as p:
+        with Platform(f"mqtt.listen=127.0.0.1:{port}", *SETS, "storage.compaction=2") as p:
             fleet = subprocess.Popen([FLEET, "run", "--devices", str(DEVICES), "--broker", f"127.0.0.1:{port}",
                                       "--rate", str(RATE), "--duration", str(SECONDS), "--oracle", oracle, "--quiet"],
                                      stdout=subprocess.PIPE, text=True)
@@ -50,7 +50,7 @@ def test_kills_while_values_go_to_blocks_lose_nothing():
             print("# " + out.strip().replace("\n", "\n# "))
             print(f"# {times} times, {blocks(p)} blocks")
             assert fleet.returncode == 0, "not everything was acknowledged"
-            assert blocks(p) > 0
+            assert eventually(lambda: any(p.data.glob("series/*/*/r[1-9]*.blk")), 30), "nothing was compacted"
             assert verify(p, oracle) == 0
             p.kill()
             p.start()

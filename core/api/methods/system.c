@@ -72,6 +72,25 @@ static void give_series(struct wire *w, const struct api *api)
 	wire_map_end(w);
 }
 
+static void give_compaction(struct wire *w, const struct api *api)
+{
+	struct series_compaction c;
+
+	series_db_compaction(api->config.series, &c);
+	wire_key(w, "compaction");
+	wire_map(w);
+	wire_key_u64(w, "runs", c.runs);
+	wire_key_u64(w, "failures", c.failures);
+	wire_key_u64(w, "blocks", c.blocks_in);
+	wire_key_u64(w, "rows_in", c.rows_in);
+	wire_key_u64(w, "rows_out", c.rows_out);
+	wire_key_u64(w, "bytes_in", c.bytes_in);
+	wire_key_u64(w, "bytes_out", c.bytes_out);
+	wire_key(w, "running");
+	wire_bool(w, c.works);
+	wire_map_end(w);
+}
+
 static void give_ingest(struct wire *w, const struct api *api)
 {
 	struct ingest_stats s;
@@ -195,6 +214,7 @@ int system_info_call(struct call *c)
 	wire_key_text(w, "provisioning", provisioning_names[c->api->config.provisioning]);
 	give_journal(w, &stats);
 	give_series(w, c->api);
+	give_compaction(w, c->api);
 	give_ingest(w, c->api);
 	give_storage(w, &space);
 	give_config(w, c->api);

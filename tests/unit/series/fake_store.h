@@ -2,11 +2,13 @@
  * can be told to fail, and chunks can be damaged. */
 #pragma once
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <signalbox/kinds.h>
 
+#include "host/frame.h"
 #include "host/host.h"
 #include "host/instance.h"
 
@@ -17,13 +19,22 @@ struct fake_chunk {
 	uint64_t block; /* its number */
 	int64_t block_t_max;
 	char class_[33];
+	bool gone;
+};
+
+struct fake_block {
+	struct sb_block_info info;
+	uint64_t number;
+	char class_[33], name[64];
 };
 
 struct fake_store {
 	pthread_mutex_t lock;
 	struct fake_chunk *at;
 	size_t n, cap;
-	uint64_t blocks, seq_max;
+	struct fake_block list[4096];
+	size_t n_list;
+	uint64_t blocks, numbers;
 	int64_t t_min, t_max;
 	int fail_after;   /* >= 0: so many blocks work, then none */
 	uint32_t scanned; /* chunks given to scans */
@@ -50,7 +61,8 @@ static inline void fake_store_reset(void)
 	fake_store = (struct fake_store){ .lock = PTHREAD_MUTEX_INITIALIZER, .fail_after = -1 };
 }
 
-static inline void fake_chunk_push(const struct sb_chunk *c, const struct sb_block *b)
+static inline void fake_chunk_push(const struct sb_chunk *c, const struct sb_block *b,
+                                   uint64_t number)
 {
 	if (fake_store.n == fake_store.cap) {
 		fake_store.cap = 2 * fake_store.cap + 64;
@@ -62,10 +74,50 @@ static inline void fake_chunk_push(const struct sb_chunk *c, const struct sb_blo
 	*f = (struct fake_chunk){ .c = *c,
 		                  .seq = b->seq_max,
 		                  .order = fake_store.n,
-		                  .block = fake_store.blocks,
+		                  .block = number,
 		                  .block_t_max = b->t_max_ns };
 	memcpy(f->class_, b->class_.p, b->class_.n);
 	f->c.data.p = copy;
+}
+
+static inline void fake_block_count(struct fake_block *b, const struct sb_chunk *c)
+{
+	struct sb_block_info *i = &b->info;
+	i->stream_min = i->chunks ? i->stream_min : c->stream;
+	i->stream_max = c->stream;
+	i->chunks++;
+	i->rows += c->rows;
+	i->bytes += c->data.n;
+}
+
+static inline void fake_block_begin(struct fake_block *b, const struct sb_block *spec)
+{
+	*b = (struct fake_block){ .number = ++fake_store.numbers };
+	(void)snprintf(b->name, sizeof(b->name), "%llu.blk", (unsigned long long)b->number);
+	memcpy(b->class_, spec->class_.p, spec->class_.n);
+	b->info = (struct sb_block_info){ .size = sizeof(b->info),
+		                          .level = spec->level,
+		                          .seq_min = spec->seq_min,
+		                          .seq_max = spec->seq_max,
+		                          .t_min_ns = spec->t_min_ns,
+		                          .t_max_ns = spec->t_max_ns };
+}
+
+static inline void fake_block_forget(size_t i)
+{
+	for (size_t k = 0; k < fake_store.n; k++)
+		fake_store.at[k].gone |= fake_store.at[k].block == fake_store.list[i].number;
+	fake_store.list[i] = fake_store.list[--fake_store.n_list];
+}
+
+static inline void fake_block_add(const struct fake_block *b)
+{
+	if (fake_store.n_list == sizeof(fake_store.list) / sizeof(fake_store.list[0]))
+		abort();
+	struct fake_block *at = &fake_store.list[fake_store.n_list++];
+	*at = *b;
+	at->info.class_ = sb_str_of(at->class_, strlen(at->class_));
+	at->info.name = sb_str_of(at->name, strlen(at->name));
 }
 
 static inline int32_t fake_write_block(void *self, const struct sb_block *b, sb_store_done_fn done,
@@ -80,6 +132,8 @@ static inline int32_t fake_write_block(void *self, const struct sb_block *b, sb_
 		writing();
 	pthread_mutex_lock(&fake_store.lock);
 	size_t before = fake_store.n;
+	struct fake_block block;
+	fake_block_begin(&block, b);
 	uint32_t stream = 0;
 	int64_t t = 0;
 	while ((r = b->next(b->ud, &c)) > 0) {
@@ -88,7 +142,8 @@ static inline int32_t fake_write_block(void *self, const struct sb_block *b, sb_
 			abort(); /* not in the order the contract asks for */
 		stream = c.stream;
 		t = c.t_max_ns;
-		fake_chunk_push(&c, b);
+		fake_chunk_push(&c, b, block.number);
+		fake_block_count(&block, &c);
 	}
 	if (fake_store.fail_after == 0)
 		r = -EIO;
@@ -105,6 +160,7 @@ static inline int32_t fake_write_block(void *self, const struct sb_block *b, sb_
 		                           ? fake_store.t_max
 		                           : b->t_max_ns;
 		fake_store.blocks++;
+		fake_block_add(&block);
 	}
 	pthread_mutex_unlock(&fake_store.lock);
 	done(ud, r);
@@ -143,7 +199,7 @@ static inline int32_t fake_scan(void *self, const struct sb_scan *scan, sb_chunk
 	qsort(copy, n, sizeof(*copy), fake_chunk_compare);
 	int r = 0;
 	for (size_t i = 0; i < n && r >= 0; i++) {
-		if (!fake_wanted(scan, &copy[i].c))
+		if (copy[i].gone || !fake_wanted(scan, &copy[i].c))
 			continue;
 		fake_store.scanned++;
 		r = fn(ud, &copy[i].c, copy[i].seq);
@@ -203,6 +259,68 @@ static inline int32_t fake_drop(void *self, const struct sb_drop *order, sb_drop
 	return n;
 }
 
+static inline int32_t fake_blocks(void *self, sb_block_fn fn, void *ud)
+{
+	int32_t r = 0;
+	(void)self;
+	pthread_mutex_lock(&fake_store.lock);
+	for (size_t i = 0; i < fake_store.n_list && r >= 0; i++) {
+		struct fake_block b = fake_store.list[i];
+		b.info.class_.p = b.class_;
+		b.info.name.p = b.name;
+		r = fn(ud, &b.info);
+	}
+	pthread_mutex_unlock(&fake_store.lock);
+	return r < 0 ? r : 0;
+}
+
+/* Calls next() without the lock: it scans. */
+static inline int32_t fake_replace(void *self, const struct sb_block *spec, sb_dropped_fn fn,
+                                   void *ud)
+{
+	struct fake_block block;
+	struct sb_chunk c;
+	int32_t gone = 0;
+	int32_t r;
+	(void)self;
+	(void)fn;
+	(void)ud;
+	pthread_mutex_lock(&fake_store.lock);
+	fake_block_begin(&block, spec);
+	pthread_mutex_unlock(&fake_store.lock);
+	size_t n = 0;
+	struct sb_chunk *all = NULL;
+	while ((r = spec->next(spec->ud, &c)) > 0) {
+		uint8_t *copy = malloc(c.data.n);
+		memcpy(copy, c.data.p, c.data.n);
+		all = realloc(all, (n + 1) * sizeof(*all));
+		all[n] = c;
+		all[n++].data.p = copy;
+	}
+	pthread_mutex_lock(&fake_store.lock);
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0) {
+			fake_chunk_push(&all[i], spec, block.number);
+			fake_block_count(&block, &all[i]);
+		}
+		free((void *)(uintptr_t)all[i].data.p);
+	}
+	free(all);
+	for (size_t i = fake_store.n_list; r == 0 && i-- > 0;) {
+		const struct sb_block_info *b = &fake_store.list[i].info;
+		if (b->level < spec->level && b->seq_min >= spec->seq_min &&
+		    b->seq_max <= spec->seq_max && b->t_min_ns <= spec->t_max_ns &&
+		    b->t_max_ns >= spec->t_min_ns) {
+			fake_block_forget(i);
+			gone++;
+		}
+	}
+	if (r == 0 && n)
+		fake_block_add(&block);
+	pthread_mutex_unlock(&fake_store.lock);
+	return r < 0 ? r : gone;
+}
+
 static inline int32_t fake_drop_before(void *self, struct sb_str class_, int64_t ts_ns)
 {
 	(void)self;
@@ -220,7 +338,9 @@ static const struct sb_store fake_store_table = { .size = sizeof(struct sb_store
 	                                          .write_block = fake_write_block,
 	                                          .scan = fake_scan,
 	                                          .stats = fake_stats,
-	                                          .drop = fake_drop };
+	                                          .drop = fake_drop,
+	                                          .blocks = fake_blocks,
+	                                          .replace = fake_replace };
 
 struct instance *host_instance(struct host *host, const char *kind, size_t index)
 {
@@ -259,6 +379,10 @@ void frame_enter(struct frame *f, struct instance *in, const char *function)
 	(void)f;
 	(void)in;
 	(void)function;
+}
+
+void frame_beat(void)
+{
 }
 
 void frame_leave(struct frame *f)
