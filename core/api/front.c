@@ -9,6 +9,7 @@
 
 #include "api/access.h"
 #include "api/http.h"
+#include "api/prom/prom.h"
 #include "api/server.h"
 #include "api/socket.h"
 #include "base/clock.h"
@@ -24,7 +25,7 @@
 
 #define REQUEST_NS (10 * NS_PER_S) /* for a request to be complete */
 #define IDLE_NS    (30 * NS_PER_S) /* for the next to begin */
-#define IN_MAX     (REQUEST_MAX + HTTP_BODY_MAX)
+#define IN_MAX     (REQUEST_MAX + MAX(HTTP_BODY_MAX, PROM_BODY_MAX))
 #define OUT_MAX    (256u << 10)
 #define HTTP_SPARE 256 /* connections besides the WebSocket clients */
 
@@ -215,7 +216,9 @@ static int64_t on_data(void *conn_ud, sb_conn conn, struct sb_bytes bytes)
 	}
 	if (http_is_busy(&front->ex)) { /* one answer at a time; the rest is offered again */
 		timer_end(&front->deadline);
-		streams_pause(front->api->streams, conn);
+		/* A query may take long: its client is listened to, because it may go. */
+		if (!front->ex.prom || at < bytes.n)
+			streams_pause(front->api->streams, conn);
 	}
 	return (int64_t)at;
 }

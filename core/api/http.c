@@ -15,6 +15,7 @@
 #include "api/guard.h"
 #include "api/login.h"
 #include "api/openmetrics.h"
+#include "api/prom/prom.h"
 #include "api/server.h"
 #include "api/token.h"
 #include "base/clock.h"
@@ -35,6 +36,8 @@ static void exchange_clear(struct exchange *ex)
 {
 	if (ex->login)
 		login_abandon(ex->login);
+	if (ex->prom)
+		prom_abandon(ex->prom);
 	buffer_fini(&ex->own);
 	buffer_fini(&ex->head);
 	free(ex->cookie);
@@ -53,7 +56,7 @@ void http_fini(struct exchange *ex)
 
 bool http_is_busy(const struct exchange *ex)
 {
-	return ex->status || ex->login;
+	return ex->status || ex->login || ex->prom;
 }
 
 void http_answer(struct exchange *ex, int status, const char *type)
@@ -96,6 +99,7 @@ static const char *reason(int status)
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
 		{ 417, "Expectation Failed" },
+		{ 422, "Unprocessable Content" },
 		{ 426, "Upgrade Required" },
 		{ 429, "Too Many Requests" },
 		{ 500, "Internal Server Error" },
@@ -145,6 +149,8 @@ static void head_make(struct exchange *ex)
 	head_add(b, "etag", ex->etag[0] ? ex->etag : NULL);
 	head_add(b, "content-encoding", ex->gzip ? "gzip" : NULL);
 	head_add(b, "vary", ex->etag[0] ? "accept-encoding" : NULL);
+	head_add(b, "www-authenticate",
+	         ex->challenge ? "Basic realm=\"signalbox\", charset=\"UTF-8\"" : NULL);
 	head_add(b, "set-cookie", ex->cookie);
 	head_add(b, "allow", ex->allow);
 	snprintf(text, sizeof(text), "%u", ex->retry_s);
@@ -283,6 +289,8 @@ static void serve_get(struct exchange *ex, struct sb_str path)
 		serve_metrics(ex);
 	} else if (text_is(path, "/api/v1/session")) {
 		serve_session(ex);
+	} else if (prom_is(path)) {
+		prom_begin(ex, (struct sb_bytes){ 0 });
 	} else if (text_is(path, "/api/v1")) {
 		http_refuse(ex, 426, "invalid_request", "this address speaks WebSocket");
 	} else if (path.n >= 5 && memcmp(path.p, "/api/", 5) == 0) {
@@ -321,7 +329,10 @@ static bool refuse_post(struct exchange *ex, int64_t n)
 	struct sb_str path = ex->request->path;
 	struct sb_str origin = field(ex, "origin");
 	struct sb_str expect = field(ex, "expect");
+	int status = 0;
 	bool login = text_is(path, "/api/v1/login");
+	bool query = prom_is(path);
+	const char *why = query ? prom_refuses(ex, n, &status) : NULL;
 
 	if (field(ex, "transfer-encoding").n)
 		http_refuse(ex, 411, "invalid_request", "send Content-Length, not chunks");
@@ -329,9 +340,11 @@ static bool refuse_post(struct exchange *ex, int64_t n)
 		http_refuse(ex, 400, "invalid_request", "Content-Length is a number");
 	else if (origin.n && !guard_origin(origin, field(ex, "host"), ex->api->config.origins))
 		http_refuse(ex, 403, "forbidden", "pages of this origin may not use the interface");
-	else if (!login && !text_is(path, "/api/v1/logout"))
+	else if (why)
+		http_refuse(ex, status, "invalid_request", why);
+	else if (!query && !login && !text_is(path, "/api/v1/logout"))
 		refuse_method(ex, "GET, HEAD");
-	else if (n > HTTP_BODY_MAX)
+	else if (!query && n > HTTP_BODY_MAX)
 		http_refuse(ex, 413, "too_large", "a JSON object of at most 4 KiB");
 	else if (login && n == 0)
 		http_refuse(ex, 400, "invalid_request", "a JSON object of at most 4 KiB");
@@ -351,6 +364,10 @@ static int64_t take_post(struct exchange *ex, struct sb_bytes rest)
 	if ((uint64_t)n > rest.n) {
 		go_on(ex);
 		return -EAGAIN;
+	}
+	if (prom_is(ex->request->path)) {
+		prom_begin(ex, (struct sb_bytes){ rest.p, (size_t)n });
+		return n;
 	}
 	if (text_is(ex->request->path, "/api/v1/login")) {
 		login_begin(ex, (struct sb_bytes){ rest.p, (size_t)n });

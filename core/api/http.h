@@ -9,6 +9,7 @@
 struct api;
 struct front;
 struct login;
+struct prom;
 struct request;
 
 #define HTTP_BODY_MAX 4096 /* of a request */
@@ -20,6 +21,7 @@ struct exchange {
 	bool close_after, continued;
 	bool head_only;      /* HEAD: the answer without its body */
 	struct login *login; /* being checked on another thread */
+	struct prom *prom;   /* a query under way, the same */
 	struct buffer own;   /* holds body when it was made for this answer */
 	struct buffer head;
 	struct sb_bytes body;
@@ -27,6 +29,7 @@ struct exchange {
 	int status; /* 0: not answered yet */
 	const char *type, *cache, *allow;
 	bool gzip;
+	bool challenge; /* a 401 says how to log in */
 	char etag[20];
 	char *cookie;
 	unsigned int retry_s;

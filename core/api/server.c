@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/stream.h"
+#include "registry/known.h"
 #include "registry/registry.h"
 #include "registry/revoked.h"
 
@@ -25,6 +26,8 @@
 
 #define QUERY_THREADS 2
 #define QUERY_WAITING 256
+#define PROM_THREADS  2
+#define PROM_WAITING  128
 #define CONNS_MAX     4096 /* whatever http.max-clients becomes */
 #define TICK_LIVE_NS  (100 * NS_PER_MS)
 #define TICK_IDLE_NS  NS_PER_S
@@ -129,6 +132,8 @@ int api_new(struct api **out, const struct api_config *config)
 	if (r == 0)
 		r = rpc_new(&api->rpc, api);
 	if (r == 0)
+		r = known_new(&api->known);
+	if (r == 0)
 		r = live_new(&api->live, api);
 	if (r < 0)
 		api_free(api);
@@ -145,6 +150,7 @@ struct api *api_free(struct api *api)
 	live_free(api->live);
 	rpc_free(api->rpc);
 	assets_free(api->assets);
+	known_free(api->known);
 	token_keys_free(api->access.keys);
 	revoked_free(api->access.revoked);
 	pthread_mutex_destroy(&api->passwords_lock);
@@ -175,6 +181,9 @@ int api_start(struct api *api, char *address, size_t cap)
 {
 	const struct streams_limits limits = { .max_conns = CONNS_MAX };
 	int r = jobs_new(&api->jobs, QUERY_THREADS, QUERY_WAITING);
+
+	if (r == 0)
+		r = jobs_new(&api->queries, PROM_THREADS, PROM_WAITING);
 
 	if (r == 0)
 		r = revoked_load(api->access.revoked);
@@ -208,6 +217,7 @@ void api_stop(struct api *api)
 	/* Calls under way end first and leave their answers in the mailbox. */
 	if (api->jobs) {
 		api->jobs = jobs_free(api->jobs);
+		api->queries = jobs_free(api->queries);
 		loop_turn(api->loop, 0);
 	}
 	if (api->url_path[0])

@@ -13,22 +13,26 @@
 
 struct assets;
 struct jobs;
+struct known;
 struct live;
 struct rpc;
 struct session;
 struct streams;
 
-#define API_COUNTERS(X)                                                 \
-	X(connections, "HTTP and WebSocket connections accepted")       \
-	X(connections_refused, "connections over the limit")            \
-	X(upgrades_refused, "WebSocket upgrades refused")               \
-	X(clients_cut_off, "WebSocket clients that broke the protocol") \
-	X(logins, "people who logged in")                               \
-	X(logins_refused, "tries to log in that were refused")          \
-	X(requests, "HTTP requests answered")                           \
-	X(calls, "API calls answered")                                  \
-	X(refused_calls, "API calls answered with an error")            \
-	X(events, "events sent to clients")                             \
+#define API_COUNTERS(X)                                                  \
+	X(connections, "HTTP and WebSocket connections accepted")        \
+	X(connections_refused, "connections over the limit")             \
+	X(upgrades_refused, "WebSocket upgrades refused")                \
+	X(clients_cut_off, "WebSocket clients that broke the protocol")  \
+	X(logins, "people who logged in")                                \
+	X(logins_refused, "tries to log in that were refused")           \
+	X(requests, "HTTP requests answered")                            \
+	X(prometheus_queries, "requests of the Prometheus API answered") \
+	X(prometheus_refused, "of these and others, refused or failed")  \
+	X(prometheus_samples, "samples read for them")                   \
+	X(calls, "API calls answered")                                   \
+	X(refused_calls, "API calls answered with an error")             \
+	X(events, "events sent to clients")                              \
 	X(events_left_out, "changes and points left out because a client was slow")
 
 struct api_counts {
@@ -43,6 +47,8 @@ struct api {
 	struct access access;
 	struct assets *assets;
 	struct jobs *jobs;
+	struct jobs *queries; /* of the Prometheus API: others do not wait for them */
+	struct known *known;  /* passwords that were right there */
 	struct rpc *rpc;
 	struct live *live;
 	struct loop *loop; /* any thread posts */

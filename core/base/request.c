@@ -43,7 +43,6 @@ static int refuse(const char **why, int status, const char *text)
 static int take_first(struct request *out, struct sb_str line, const char **why)
 {
 	struct sb_str target;
-	struct sb_str query;
 
 	if (!cut(&line, ' ', &out->method) || !is_token_text(out->method) ||
 	    !cut(&line, ' ', &target) || target.n == 0 || target.p[0] != '/')
@@ -56,9 +55,9 @@ static int take_first(struct request *out, struct sb_str line, const char **why)
 	out->is_1_0 = memcmp(line.p + 5, "1.0", 3) == 0;
 	if (!out->is_1_0 && memcmp(line.p + 5, "1.1", 3) != 0)
 		return refuse(why, 505, "HTTP/1.1 is spoken here");
-	query = target;
-	out->path = target;
-	cut(&query, '?', &out->path);
+	out->path = out->query = target;
+	if (!cut(&out->query, '?', &out->path))
+		out->query.n = 0;
 	return 0;
 }
 

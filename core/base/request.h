@@ -12,6 +12,7 @@
 
 struct request {
 	struct sb_str method, path; /* path begins with / and ends before a ? */
+	struct sb_str query;        /* behind the ?; empty if there is none */
 	bool is_1_0;                /* ends its connection, upgrades nothing, waits for no 100 */
 	struct {
 		struct sb_str name, value;

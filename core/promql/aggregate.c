@@ -217,7 +217,7 @@ static int plain_group(struct groups *g, uint32_t group, struct value *out)
 		double param = g->param.scalar ? g->param.scalar[step] : 0;
 		if (n)
 			into->v[step] = reduce(g->node->aggregate, g->values, n, param);
-		if (eval_check(g->ev) < 0)
+		if (eval_spend(g->ev, 1 + g->begins[group + 1] - g->begins[group]) < 0)
 			return -1;
 	}
 	return 0;
@@ -265,7 +265,7 @@ static int picked_group(struct groups *g, uint32_t group, struct value *out)
 		for (uint32_t i = 0; i < n && i + 1 <= k; i++)
 			if (pick(g, step, &g->now[i], out) < 0)
 				return -1;
-		if (eval_check(g->ev) < 0)
+		if (eval_spend(g->ev, 1 + g->begins[group + 1] - g->begins[group]) < 0)
 			return -1;
 	}
 	return 0;

@@ -270,7 +270,7 @@ static int join_step(struct join *j, uint32_t step)
 		if (there && !value_is_absent(at_step(j->many, i, step)))
 			r = pair(j, i, there - 1, step);
 	}
-	return r < 0 ? r : eval_check(j->ev);
+	return r < 0 ? r : eval_spend(j->ev, j->many->vector.n + j->one->vector.n);
 }
 
 /* ---- and, or, unless */
@@ -310,7 +310,7 @@ static int set_step(struct join *j, uint32_t step)
 	for (uint32_t i = 0; op == OP_OR && i < j->one->vector.n; i++)
 		if (!j->taken[j->key_of_one[i]])
 			j->out->vector.series[n + i].v[step] = at_step(j->one, i, step);
-	return eval_check(j->ev);
+	return eval_spend(j->ev, n + j->one->vector.n);
 }
 
 static int two_vectors(struct eval *ev, const struct node *node, const struct value *left,

@@ -43,7 +43,7 @@ static int set_label(struct eval *ev, struct vector_series *s, struct sb_str nam
 	if (!labels)
 		return eval_no_memory(ev);
 	s->labels = labels;
-	return eval_check(ev);
+	return eval_spend(ev, 64);
 }
 
 /* ---- label_replace(v, to, template, from, regex) */

@@ -32,10 +32,16 @@ int eval_no_memory(struct eval *ev)
 
 int eval_check(struct eval *ev)
 {
+	return eval_spend(ev, 1);
+}
+
+int eval_spend(struct eval *ev, uint32_t n)
+{
 	struct budget *b = ev->budget;
 	if (b->error->fault != PROMQL_WELL)
 		return -1;
-	if (b->until_check-- > 0)
+	b->until_check -= n;
+	if (b->until_check > 0)
 		return 0;
 	b->until_check = CHECK_EVERY;
 	if (b->limits->cancelled && *b->limits->cancelled)

@@ -290,7 +290,7 @@ static int step(void *ud, uint32_t at, const struct window *window)
 	uint32_t end = o->fixed ? o->ev->n : at + 1;
 	double v = o->function->over(window, scalar ? &scalar[at] : &none);
 	if (value_is_absent(v))
-		return eval_check(o->ev);
+		return eval_spend(o->ev, window->n);
 	if (!o->into)
 		o->into = value_add(o->ev, o->out, o->labels);
 	if (!o->into)
@@ -299,8 +299,10 @@ static int step(void *ud, uint32_t at, const struct window *window)
 		if (scalar && i > at)
 			v = o->function->over(window, &scalar[i]);
 		o->into->v[i] = v;
+		if (eval_spend(o->ev, scalar ? window->n : 1) < 0)
+			return -1;
 	}
-	return eval_check(o->ev);
+	return eval_spend(o->ev, window->n);
 }
 
 int over_eval(struct eval *ev, const struct node *node, struct value *out)

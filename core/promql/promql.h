@@ -15,6 +15,7 @@ struct labels;
 
 #define PROMQL_LOOKBACK_MS 300000 /* how old a sample may be that counts as now */
 #define PROMQL_STEPS_MAX   11000  /* of one answer */
+#define PROMQL_AHEAD       64     /* series that are announced at once */
 
 struct promql_source {
 	/* Calls found() for every series that matches and may have samples between the two times,
@@ -26,6 +27,8 @@ struct promql_source {
 	 * something else than 0. 0, or a fault. */
 	int (*read)(void *ud, void *series, const int64_t ms[2],
 	            int (*sample)(void *ud, int64_t ms, double v), void *sample_ud);
+	/* These are read next, in this time, most of it. May be NULL. */
+	void (*ahead)(void *ud, void *const *series, uint32_t n, const int64_t ms[2]);
 	void *ud;
 };
 

@@ -63,6 +63,15 @@ static int by_labels(const void *a, const void *b)
 	return labels_compare(((const struct found *)a)->labels, ((const struct found *)b)->labels);
 }
 
+/* Did the source stop because it is time to, or could it not go on? */
+static int source_failed(struct eval *ev)
+{
+	ev->budget->until_check = 0;
+	if (eval_check(ev) < 0)
+		return -1;
+	return error_set(ev->budget->error, PROMQL_INTERNAL, "storage cannot be read");
+}
+
 static int find(struct selection *se, const int64_t ms[2])
 {
 	struct budget *b = se->ev->budget;
@@ -70,7 +79,7 @@ static int find(struct selection *se, const int64_t ms[2])
 	if (r < 0 || b->arena->full) {
 		if (b->error->fault == PROMQL_WELL && b->arena->full)
 			return eval_no_memory(se->ev);
-		return error_set(b->error, PROMQL_INTERNAL, "storage cannot be read");
+		return source_failed(se->ev);
 	}
 	if (se->n)
 		qsort(se->found, se->n, sizeof(se->found[0]), by_labels);
@@ -214,9 +223,23 @@ static int series_read(struct selection *se, const struct found *one)
 		se->skipped = 0;
 		int r = b->source->read(b->source->ud, one->series, ms, on_sample, se);
 		if (r < 0 && se->r == 0)
-			return error_set(b->error, PROMQL_INTERNAL, "storage cannot be read");
+			return source_failed(se->ev);
 	} while (se->seek && se->r == 0);
 	return series_end(se);
+}
+
+/* Windows that leave much out are asked for one by one instead. */
+static void announce(struct selection *se, uint32_t from, const int64_t ms[2])
+{
+	const struct promql_source *source = se->ev->budget->source;
+	void *series[PROMQL_AHEAD];
+	uint32_t n = MIN(se->n - from, (uint32_t)PROMQL_AHEAD);
+	bool dense = se->ev->n == 1 || se->ev->step_ms <= 2 * se->range_ms;
+	if (!source->ahead || n < 2 || !dense || from % PROMQL_AHEAD)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		series[i] = se->found[from + i].series;
+	source->ahead(source->ud, series, n, ms);
 }
 
 static int select_and_read(struct selection *se)
@@ -225,8 +248,10 @@ static int select_and_read(struct selection *se)
 	const int64_t ms[2] = { begin_of(se, 0), end_of(se, last) };
 	int r = find(se, ms);
 	se->may_seek = true;
-	for (uint32_t i = 0; i < se->n && r == 0; i++)
+	for (uint32_t i = 0; i < se->n && r == 0; i++) {
+		announce(se, i, ms);
 		r = series_read(se, &se->found[i]);
+	}
 	free(se->found);
 	free(se->samples);
 	return r;

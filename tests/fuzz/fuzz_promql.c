@@ -39,7 +39,7 @@ static int read_samples(void *ud, void *series, const int64_t ms[2],
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	const struct promql_source source = { give, read_samples, NULL };
+	const struct promql_source source = { give, read_samples, NULL, NULL };
 	const struct promql_limits limits = { .max_series = 10,
 		                              .max_values = 20000,
 		                              .max_samples = 20000,

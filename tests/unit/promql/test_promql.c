@@ -174,7 +174,7 @@ static void functions_change_values_and_labels(void **state)
 static void fails(struct world *w, const struct promql_limits *limits, const char *query,
                   enum promql_fault fault, const char *why)
 {
-	const struct promql_source source = { world_select, world_read, w };
+	const struct promql_source source = { world_select, world_read, NULL, w };
 	const struct promql_query q = {
 		sb_str_of(query, strlen(query)), 0, 10000000, 1000, &source, limits
 	};

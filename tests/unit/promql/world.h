@@ -185,7 +185,7 @@ static const struct promql_limits world_limits = { .max_series = 100,
 static inline void world_is(struct world *w, const char *query, const int seconds[3],
                             const char *expected)
 {
-	const struct promql_source source = { world_select, world_read, w };
+	const struct promql_source source = { world_select, world_read, NULL, w };
 	const struct promql_query q = { sb_str_of(query, strlen(query)),
 		                        seconds[0] * 1000LL,
 		                        seconds[1] * 1000LL,
