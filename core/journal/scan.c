@@ -133,7 +133,8 @@ static int settle(struct shelf *shelf)
 			shelf_discard(shelf, shelf->spares[i]);
 	}
 	shelf->n_spares = kept;
-	uint32_t *spares = realloc(shelf->spares, (shelf->spares_wanted + 1) * sizeof(*spares));
+	size_t room = SHELF_SPARES_MAX + shelf->spares_wanted + 1;
+	uint32_t *spares = realloc(shelf->spares, room * sizeof(*spares));
 	if (!spares)
 		return -ENOMEM;
 	shelf->spares = spares;

@@ -54,6 +54,7 @@ int shelf_begin(struct shelf *shelf, uint32_t generation, uint64_t first_seq)
 			.last_seq = UINT64_MAX,
 			.size = shelf->segment_bytes,
 		};
+	shelf->most = MAX(shelf->most, shelf->n);
 	pthread_mutex_unlock(&shelf->lock);
 	return r;
 }
@@ -136,9 +137,12 @@ void shelf_count(struct shelf *shelf, uint64_t *segments, uint64_t *spares)
 /* Takes the oldest segment nobody needs off the list; the one being written never. Locked. */
 static bool take_old(struct shelf *shelf, struct shelf_segment *out)
 {
-	if (shelf->n < 2 || shelf->segments[0].last_seq == UINT64_MAX)
-		return false;
-	if (shelf->segments[0].last_seq > shelf->floor(shelf->ud))
+	bool have = shelf->n >= 2 && shelf->segments[0].last_seq != UINT64_MAX &&
+	            shelf->segments[0].last_seq <= shelf->floor(shelf->ud);
+	if (!have && shelf->is_back)
+		shelf->most = shelf->n;
+	shelf->is_back = have;
+	if (!have)
 		return false;
 	*out = shelf->segments[0];
 	shelf->n--;
@@ -146,14 +150,36 @@ static bool take_old(struct shelf *shelf, struct shelf_segment *out)
 	return true;
 }
 
+/* As many as are wanted, and those that were in use until now: they will be again before the next
+ * ones come back, and a file made anew is written twice. Locked. */
+static uint32_t spares_most(const struct shelf *shelf)
+{
+	uint64_t most = MIN((uint64_t)shelf->most, SHELF_SPARES_BYTES / shelf->segment_bytes);
+	most = MIN(most, (uint64_t)SHELF_SPARES_MAX);
+	return shelf->spares_wanted + (shelf->hold ? 0 : (uint32_t)most);
+}
+
+/* While room is short, what was kept beyond what is wanted goes; unlocked meanwhile. Locked. */
+static bool give_up(struct shelf *shelf)
+{
+	if (!shelf->hold || shelf->n_spares <= shelf->spares_wanted)
+		return false;
+	uint32_t number = shelf->spares[--shelf->n_spares];
+	pthread_mutex_unlock(&shelf->lock);
+	shelf_discard(shelf, number);
+	pthread_mutex_lock(&shelf->lock);
+	return true;
+}
+
 /* One step of work, unlocked while it touches the disk. False: nothing to do. Locked. */
 static bool step(struct shelf *shelf, uint8_t *zeros)
 {
 	struct shelf_segment old;
-	bool need = shelf->n_spares < shelf->spares_wanted;
+	uint32_t most = spares_most(shelf);
 	bool have = take_old(shelf, &old);
+	bool need = shelf->n_spares < (have ? most : shelf->spares_wanted);
 	if (!need && !have)
-		return false;
+		return give_up(shelf);
 	/* Numbers are only used up here, so this one stays free while we are unlocked. */
 	uint32_t number = shelf->newest + 1;
 	bool reuse = have && need && old.size == shelf->segment_bytes;

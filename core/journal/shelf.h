@@ -9,6 +9,11 @@
 
 struct disk;
 
+/* What was in use before a checkpoint will be before the next one: so much is kept, not made again.
+ */
+#define SHELF_SPARES_MAX   16
+#define SHELF_SPARES_BYTES (128u << 20)
+
 struct shelf_segment {
 	uint32_t generation;
 	uint64_t first_seq;
@@ -32,8 +37,10 @@ struct shelf {
 	pthread_cond_t wake;
 	struct shelf_segment *segments; /* ascending, the one being written last */
 	size_t n, cap;
-	uint32_t *spares; /* ascending generations, [spares_wanted + 1] */
+	uint32_t *spares; /* ascending generations, [SHELF_SPARES_MAX + spares_wanted + 1] */
 	uint32_t n_spares;
+	size_t most;     /* segments with records since the last were given back */
+	bool is_back;    /* some just were */
 	uint32_t newest; /* highest number given to a file */
 	int failure;     /* why no spare could be made, 0 */
 	bool stop, started, look;

@@ -13,21 +13,21 @@
 /* The form of a row:
  *
  *   varint stream
- *   u8     HEAD_* bits
+ *   u8     HEAD_* bits, and above them the number of columns if these are the first 1 to 7
  *   zz     ts: milliseconds since the base's millisecond, or ns since the base (HEAD_TS_NS)
  *   zz     rx, ns since the base         unless HEAD_RX_IS_TS
  *   varint SB_P_* flags                  if HEAD_FLAGS
- *   varint number of columns, the first  if HEAD_DENSE; else varint mask of columns
- *   u8[n]  quality                       if HEAD_QUALITY
- *   nibbles of tags, the low one first, the last high one 0 when n is odd
- *   the values */
+ *   varint number of columns, the first  if HEAD_DENSE; else varint mask of columns, unless the
+ * head tells how many u8[n]  quality                       if HEAD_QUALITY nibbles of tags, the low
+ * one first, the last high one 0 when n is odd the values */
 enum {
 	HEAD_TS_NS = 1,
 	HEAD_RX_IS_TS = 2,
 	HEAD_FLAGS = 4,
 	HEAD_DENSE = 8,
 	HEAD_QUALITY = 16,
-	HEAD_KNOWN = 31,
+	COUNT_SHIFT = 5,
+	COUNT_MAX = 7,
 };
 
 enum tag {
@@ -92,18 +92,20 @@ static uint8_t *give_head(uint8_t *p, int64_t base_ns, const struct row *row, ui
 {
 	bool in_ms = row->ts_ns % NS_PER_MS == 0;
 	bool dense = (mask & (mask + 1)) == 0;
+	bool few = dense && row->n > 0 && row->n <= COUNT_MAX;
 
 	p = varint_put(p, row->stream);
 	*p++ = (uint8_t)((in_ms ? 0 : HEAD_TS_NS) | (row->rx_ns == row->ts_ns ? HEAD_RX_IS_TS : 0) |
-	                 (row->flags ? HEAD_FLAGS : 0) | (dense ? HEAD_DENSE : 0) |
-	                 (quality ? HEAD_QUALITY : 0));
+	                 (row->flags ? HEAD_FLAGS : 0) | (dense && !few ? HEAD_DENSE : 0) |
+	                 (quality ? HEAD_QUALITY : 0) | (few ? row->n << COUNT_SHIFT : 0));
 	p = varint_put(p, zz_of(in_ms ? row->ts_ns / NS_PER_MS - floor_ms(base_ns)
 	                              : minus(row->ts_ns, base_ns)));
 	if (row->rx_ns != row->ts_ns)
 		p = varint_put(p, zz_of(minus(row->rx_ns, base_ns)));
 	if (row->flags)
 		p = varint_put(p, row->flags);
-	p = varint_put(p, dense ? row->n : mask);
+	if (!few)
+		p = varint_put(p, dense ? row->n : mask);
 	for (size_t i = 0; quality && i < row->n; i++)
 		*p++ = row->values[i].quality;
 	return p;
@@ -249,12 +251,14 @@ static void take_head(struct cursor *c, int64_t base_ns, struct row_head *out)
 	                                           (uint64_t)NS_PER_MS);
 	out->rx_ns = bits & HEAD_RX_IS_TS ? out->ts_ns : plus(cursor_take_zz(c), base_ns);
 	flags = bits & HEAD_FLAGS ? cursor_take_varint(c) : 0;
-	columns = cursor_take_varint(c);
+	columns = bits >> COUNT_SHIFT ? bits >> COUNT_SHIFT : cursor_take_varint(c);
 	out->stream = (uint32_t)stream;
 	out->flags = (uint16_t)flags;
 	out->columns = columns;
-	c->bad |= stream > UINT32_MAX || flags > UINT16_MAX || (bits & ~HEAD_KNOWN);
-	if (!(bits & HEAD_DENSE))
+	c->bad |= stream > UINT32_MAX || flags > UINT16_MAX;
+	if (bits >> COUNT_SHIFT)
+		c->bad |= (bits & HEAD_DENSE) != 0;
+	else if (!(bits & HEAD_DENSE))
 		return;
 	c->bad |= columns > ROW_COLUMNS_MAX;
 	out->columns = columns >= ROW_COLUMNS_MAX ? UINT64_MAX : (1ULL << columns) - 1;

@@ -52,15 +52,18 @@ class Server:
         self.processes.append(process)
         return process
 
+    def running(self):
+        return [process for process in self.processes if process.returncode is None]
+
     def cpu_seconds(self):
         total = 0
-        for process in self.processes:
+        for process in self.running():
             for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
                 total += int((task / "schedstat").read_text().split()[0])
         return total / 1e9
 
     def rss_bytes(self):
-        return sum(rss_bytes(process.pid) for process in self.processes)
+        return sum(rss_bytes(process.pid) for process in self.running())
 
     def __enter__(self):
         return self
@@ -89,11 +92,15 @@ class Signalbox(Server):
             sets += [f"tls.certificate={cert}", f"tls.key={key}", f"mqtt.listen_tls=127.0.0.1:{self.tls_port}"]
         self.data = self.dir / "data"
         self.data.mkdir()
-        command = [BUILD / "core" / "signalboxd", "--data", self.data]
+        self.command = [BUILD / "core" / "signalboxd", "--data", self.data]
         for one in sets:
-            command += ["--set", one]
+            self.command += ["--set", one]
+        self.launch()
+
+    def launch(self):
+        """Starts it, again after it was killed, until it is ready."""
         log = None if os.environ.get("BENCH_LOG") else subprocess.DEVNULL
-        process = self.begin(command, stdout=subprocess.PIPE, stderr=log)
+        process = self.begin(self.command, stdout=subprocess.PIPE, stderr=log)
         line = process.stdout.readline()
         if not line.startswith("ready "):
             raise RuntimeError("signalboxd did not start; BENCH_LOG=1 shows why")

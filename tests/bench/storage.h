@@ -27,7 +27,8 @@ struct storage_shape {
 };
 
 const struct storage_shape *storage_shape_find(const char *name);
-void storage_device_init(const struct storage_shape *shape, struct storage_device *d, uint32_t no);
+void storage_device_init(const struct storage_shape *shape, struct storage_device *d, uint32_t no,
+                         uint32_t of);
 /* Its next message: time and values. */
 void storage_device_next(const struct storage_shape *shape, struct storage_device *d,
                          struct row *row);

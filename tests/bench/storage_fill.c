@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "histogram.h"
+#include "journal/journal.h"
 #include "series/series.h"
 #include "storage.h"
 #include "storage_db.h"
@@ -31,7 +32,7 @@ static void begin(struct fill *f, const struct storage_task *task)
 	if (!f->devices || !f->streams || !f->rows)
 		storage_fail("no memory");
 	for (uint32_t i = 0; i < task->devices; i++) {
-		storage_device_init(task->shape, &f->devices[i], i);
+		storage_device_init(task->shape, &f->devices[i], i, task->devices);
 		f->streams[i] = storage_db_stream(&f->db, i + 1, task->shape->types,
 		                                  STORAGE_FIELDS);
 	}
@@ -79,30 +80,40 @@ void storage_fill(const struct storage_task *task)
 {
 	struct fill *f = calloc(1, sizeof(*f));
 	struct rusage usage;
+	struct journal_stats before;
+	struct journal_stats after;
 	if (!f)
 		storage_fail("no memory");
 	begin(f, task);
-	if (task->windows > 1) { /* segments are made, pages known: a life has no first day */
+	uint32_t first = task->windows > 2 ? 2 : 0;
+	for (uint32_t i = 0; i < first; i++) /* segments are made: a life has few first days */
 		window(f);
+	if (first) {
 		histogram_clear(&f->commits);
 		f->points = 0;
 		f->append_ns = f->generator_ns = f->flush_ns = f->flush_cpu_ns = 0;
 	}
 	storage_mark("measuring");
+	journal_stats(f->db.journal, &before);
 	int64_t cpu = storage_cpu();
-	for (uint32_t i = task->windows > 1; i < task->windows; i++)
+	for (uint32_t i = first; i < task->windows; i++)
 		window(f);
 	cpu = storage_cpu() - cpu - f->generator_ns;
+	journal_stats(f->db.journal, &after);
 	storage_mark("measured");
 	(void)getrusage(RUSAGE_SELF, &usage);
 	double points = (double)f->points;
 	(void)printf("{\"points\":%.0f,\"points_per_second\":%.0f,\"commit_p50_ms\":%.4f,"
 	             "\"commit_p99_ms\":%.4f,\"cpu_us\":%.4f,\"flush_cpu_us\":%.4f,"
-	             "\"flush_ms\":%.1f,\"max_rss_mib\":%.1f}\n",
+	             "\"flush_ms\":%.1f,\"max_rss_mib\":%.1f,\"journal_payload\":%.3f,"
+	             "\"journal_written\":%.3f,\"segments\":%llu}\n",
 	             points, points / (double)f->append_ns * 1e9, histogram_ms(&f->commits, 0.5),
 	             histogram_ms(&f->commits, 0.99), (double)cpu / points / 1e3,
 	             (double)f->flush_cpu_ns / points / 1e3, (double)f->flush_ns / 1e6,
-	             (double)usage.ru_maxrss / 1024);
+	             (double)usage.ru_maxrss / 1024,
+	             (double)(after.bytes_payload - before.bytes_payload) / points,
+	             (double)(after.bytes_written - before.bytes_written) / points,
+	             (unsigned long long)after.segments);
 	storage_db_close(&f->db);
 	free(f->devices);
 	free(f->streams);
@@ -138,7 +149,7 @@ void storage_lines(const struct storage_task *task)
 	if (!devices)
 		storage_fail("no memory");
 	for (uint32_t d = 0; d < task->devices; d++)
-		storage_device_init(task->shape, &devices[d], d);
+		storage_device_init(task->shape, &devices[d], d, task->devices);
 	for (uint32_t i = 0; i < task->rows; i++)
 		for (uint32_t d = 0; d < task->devices; d++) {
 			storage_device_next(task->shape, &devices[d], &row);

@@ -142,7 +142,7 @@ void storage_query(const struct storage_task *task)
 		storage_fail("no memory");
 	a->task = task;
 	storage_db_open(&a->db, task->dir, task->plugins, task->head_max);
-	storage_device_init(task->shape, &first, 0);
+	storage_device_init(task->shape, &first, 0, 1);
 	int64_t period = task->shape->period_ns;
 	int64_t begin = first.nominal_ns / period * period;
 	int64_t end = begin + (int64_t)task->rows * period;

@@ -118,7 +118,7 @@ void storage_rows_fill(const struct storage_task *task)
 	open_rows(r, task);
 	r->devices = calloc(task->devices, sizeof(*r->devices));
 	for (uint32_t i = 0; r->devices && i < task->devices; i++)
-		storage_device_init(task->shape, &r->devices[i], i);
+		storage_device_init(task->shape, &r->devices[i], i, task->devices);
 	if (task->sync)
 		prefill(r);
 	storage_mark("measuring");
@@ -180,7 +180,7 @@ void storage_rows_query(const struct storage_task *task)
 	if (!r || task->repeat > 16)
 		storage_fail("no memory");
 	open_rows(r, task);
-	storage_device_init(task->shape, &first, 0);
+	storage_device_init(task->shape, &first, 0, 1);
 	int64_t period = task->shape->period_ns / 1000000;
 	int64_t begin = first.nominal_ns / 1000000;
 	int64_t span = task->rows * period;

@@ -106,13 +106,15 @@ const struct storage_shape *storage_shape_find(const char *name)
 	storage_fail("no shape %s", name);
 }
 
-void storage_device_init(const struct storage_shape *shape, struct storage_device *d, uint32_t no)
+void storage_device_init(const struct storage_shape *shape, struct storage_device *d, uint32_t no,
+                         uint32_t of)
 {
 	memset(d, 0, sizeof(*d));
 	d->random = 88172645463325252ULL * (no + 1) | 1;
 	for (int i = 0; i < 8; i++)
 		(void)random_next(d);
-	d->nominal_ns = d->ts_ns = BEGIN + below(d, (uint32_t)(shape->period_ns / MS)) * MS;
+	/* One after the other, so that messages come in order of time, as they do. */
+	d->nominal_ns = d->ts_ns = BEGIN + shape->period_ns / MS * no / of * MS;
 	for (int i = 0; i < STORAGE_FIELDS; i++)
 		d->level[i] = tenths(15 + 40 * i + below(d, 100) / 10.0);
 }

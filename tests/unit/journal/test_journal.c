@@ -1,6 +1,7 @@
 #include <pthread.h>
 
 #include "journal/kit.h"
+#include "journal/shelf.h"
 
 static int setup(void **state)
 {
@@ -61,6 +62,72 @@ static void everything_published_is_committed_by_free(void **state)
 	assert_int_equal(all.n, 100);
 }
 
+/* Five segments of records, which nobody needs any more then. */
+static void stretch(struct kit *kit, uint64_t *number)
+{
+	struct journal_stats stats;
+	for (int i = 0; i < 600; i++) {
+		kit_put(kit, ++*number, 9000);
+		if (i % 20 == 19)
+			assert_int_equal(kit_wait(kit), 0);
+	}
+	journal_checkpoint(kit->j, *number);
+	for (int i = 0; i < 5000; i++) {
+		journal_stats(kit->j, &stats);
+		if (stats.segments == 1 && stats.segments_spare >= 2)
+			return;
+		kit_nap();
+	}
+	fail_msg("%llu segments, %llu spares", (unsigned long long)stats.segments,
+	         (unsigned long long)stats.segments_spare);
+}
+
+static size_t files_of(const struct kit *kit, ino_t *inodes, size_t cap)
+{
+	size_t n = 0;
+	DIR *dir = opendir(kit->dir);
+	assert_non_null(dir);
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
+		if (strncmp(e->d_name, "seg-", 4) == 0) {
+			assert_true(n < cap);
+			inodes[n++] = e->d_ino;
+		}
+	closedir(dir);
+	return n;
+}
+
+static void what_a_stretch_took_is_there_for_the_next(void **state)
+{
+	struct kit *kit = *state;
+	ino_t before[64];
+	ino_t after[64];
+	uint64_t number = 0;
+	kit_open(kit);
+	kit_start(kit);
+	for (int i = 0; i < 3; i++)
+		stretch(kit, &number);
+	size_t n = files_of(kit, before, 64);
+	for (int i = 0; i < 3; i++)
+		stretch(kit, &number);
+	size_t now = files_of(kit, after, 64);
+	assert_true(now <= n);
+	for (size_t i = 0; i < now; i++) {
+		bool known = false;
+		for (size_t k = 0; k < n; k++)
+			known |= before[k] == after[i];
+		assert_true(known);
+	}
+	/* Room is short: only the spares that are wanted stay. */
+	struct journal_stats stats;
+	journal_hold(kit->j, true);
+	do {
+		kit_nap();
+		journal_stats(kit->j, &stats);
+	} while (stats.segments_spare > 2);
+	assert_int_equal(stats.segments_spare, 2);
+	kit_close(kit);
+}
+
 static void segments_follow_each_other_and_are_recycled(void **state)
 {
 	struct kit *kit = *state;
@@ -83,7 +150,7 @@ static void segments_follow_each_other_and_are_recycled(void **state)
 		kit_nap();
 	}
 	assert_true(stats.segments <= 2);
-	assert_true(stats.segments_spare <= 2);
+	assert_true(stats.segments_spare <= kit->config.spare_segments + SHELF_SPARES_MAX);
 	assert_int_equal(stats.records, number);
 	kit_close(kit);
 
@@ -307,6 +374,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_decided_is_there_after_a_restart, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(everything_published_is_committed_by_free, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(what_a_stretch_took_is_there_for_the_next, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(segments_follow_each_other_and_are_recycled, setup,
 		                                teardown),

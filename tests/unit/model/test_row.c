@@ -259,17 +259,42 @@ static void what_is_no_row_makes_the_buffer_bad(void **state)
 static void a_buffer_with_a_limit_takes_a_row_that_just_fits(void **state)
 {
 	struct row row = { .stream = 1, .n = 1 };
-	struct buffer out = { .max = 6 };
+	struct buffer out = { .max = 5 };
 
 	(void)state;
 	row.values[0] = (struct row_value){ .type = SB_T_BOOL, .v.i = 1 };
-	row_give(&out, 0, &row); /* stream, head, ts, columns, tags */
+	row_give(&out, 0, &row); /* stream, head, ts, tags */
 	assert_false(out.bad);
-	assert_int_equal(out.n, 5);
+	assert_int_equal(out.n, 4);
 	row_give(&out, 0, &row);
 	assert_true(out.bad);
-	assert_int_equal(out.n, 5);
+	assert_int_equal(out.n, 4);
 	buffer_fini(&out);
+}
+
+/* Earlier builds told the number of columns behind the times, always. */
+static void rows_of_earlier_builds_stay_readable(void **state)
+{
+	static const uint8_t old[] = { 1, 2 | 8, 0, 2, 0xDE };
+	static const uint8_t both[] = { 1, 2 | 8 | 2 << 5, 0, 2, 0xDE };
+	struct cursor c = cursor_of(old, sizeof(old));
+	struct row_head head;
+	struct row row;
+
+	(void)state;
+	assert_int_equal(row_peek(&c, 5000000, &head), 0);
+	assert_int_equal(head.columns, 3);
+	assert_int_equal(row_take(&c, 5000000, &row), 0);
+	assert_int_equal(cursor_left(&c), 0);
+	assert_int_equal(row.stream, 1);
+	assert_int_equal(row.n, 2);
+	assert_int_equal(row.ts_ns, 5000000);
+	assert_int_equal(head.ts_ns, row.ts_ns);
+	assert_int_equal(row.rx_ns, row.ts_ns);
+	assert_int_equal(row.values[0].v.i, 1);
+	assert_int_equal(row.values[1].v.i, 0);
+	c = cursor_of(both, sizeof(both));
+	assert_int_equal(row_take(&c, 0, &row), SB_E_CORRUPT);
 }
 
 int main(void)
@@ -280,6 +305,7 @@ int main(void)
 		cmocka_unit_test(damaged_rows_never_lead_outside),
 		cmocka_unit_test(usual_sensor_rows_cost_four_bytes_a_point),
 		cmocka_unit_test(what_is_no_row_makes_the_buffer_bad),
+		cmocka_unit_test(rows_of_earlier_builds_stay_readable),
 		cmocka_unit_test(a_buffer_with_a_limit_takes_a_row_that_just_fits),
 	};
 
