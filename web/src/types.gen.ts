@@ -489,6 +489,8 @@ export interface Methods {
       provisioning?: "off" | "pending" | "active";
       journal?: Record<string, unknown>;
       series?: Record<string, unknown>;
+      /** since the start: runs, the blocks that became one each run, and bytes before and after */
+      compaction?: Record<string, unknown>;
       ingest?: Record<string, unknown>;
       /** room on the disk, what is set aside of it, and what was dropped because of it */
       storage?: Record<string, unknown>;
