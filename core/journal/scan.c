@@ -1,3 +1,5 @@
+#include "journal/scan.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,14 +26,14 @@ static void closedirp(DIR **dir)
 
 /* The header is unreadable. If records of this generation follow, it was damaged later; if not, the
  * file never came into use. */
-static int look_behind(struct shelf *shelf, int fd, uint64_t size, uint32_t generation,
+static int look_behind(const struct disk *disk, int fd, uint64_t size, uint32_t generation,
                        struct segment_header *out)
 {
 	struct segment_reader reader;
 	struct segment_header any = { generation, 0 };
 	struct sb_bytes payload;
 	uint64_t seq = 0;
-	segment_reader_init(&reader, shelf->disk, fd, size, &any);
+	segment_reader_init(&reader, disk, fd, size, &any);
 	int r = segment_reader_next(&reader, &seq, &payload);
 	segment_reader_fini(&reader);
 	if (r <= 0)
@@ -42,18 +44,18 @@ static int look_behind(struct shelf *shelf, int fd, uint64_t size, uint32_t gene
 	return 0;
 }
 
-static int classify(struct shelf *shelf, int fd, uint64_t size, uint32_t generation,
-                    struct segment_header *out)
+int scan_segment(const struct disk *disk, int fd, uint64_t size, uint32_t generation,
+                 struct segment_header *out)
 {
 	uint8_t block[SEGMENT_HEAD];
-	ssize_t n = disk_read_all(shelf->disk, fd, block, sizeof(block), 0);
+	ssize_t n = disk_read_all(disk, fd, block, sizeof(block), 0);
 	if (n < 0)
 		return (int)n;
 	if ((size_t)n < sizeof(block))
 		return SB_E_NOT_FOUND;
 	int r = segment_header_take(block, out);
 	if (r == SB_E_NOT_FOUND)
-		return look_behind(shelf, fd, size, generation, out);
+		return look_behind(disk, fd, size, generation, out);
 	/* A recycled file waits under its next number with the header of its last use. */
 	if (r == 0 && out->generation != generation)
 		return SB_E_NOT_FOUND;
@@ -81,7 +83,7 @@ static int add_file(struct shelf *shelf, const char *name, uint32_t generation)
 		return log_error(-errno, "cannot look at journal segment %s", name);
 	uint64_t size = (uint64_t)st.st_size;
 	shelf->newest = MAX(shelf->newest, generation);
-	int r = classify(shelf, fd, size, generation, &header);
+	int r = scan_segment(shelf->disk, fd, size, generation, &header);
 	if (r == -EPROTONOSUPPORT)
 		return log_error(r, "journal segment %s was written by a newer version", name);
 	if (r == SB_E_NOT_FOUND && size == shelf->segment_bytes)

@@ -69,7 +69,7 @@ static bool has_content(const char *path, const char *suffix)
 }
 
 /* What the database says it is; 1: it is empty. */
-static int32_t identify(sqlite3 *db)
+static int32_t identify(sqlite3 *db, uint32_t *newer)
 {
 	int64_t tables = 0;
 	int64_t application = 0;
@@ -84,7 +84,10 @@ static int32_t identify(sqlite3 *db)
 		return r;
 	if (!tables && !application && !format)
 		return 1;
-	return application == APPLICATION_ID && format == DOCDB_FORMAT ? 0 : SB_E_ABI;
+	if (application != APPLICATION_ID)
+		return SB_E_TYPE;
+	*newer = (uint32_t)format;
+	return format == DOCDB_FORMAT ? 0 : SB_E_ABI;
 }
 
 static int32_t check(sqlite3 *db, const char *pragma)
@@ -148,12 +151,12 @@ static int32_t reserve_revs(struct docdb *db)
 	return r;
 }
 
-static int32_t open_existing(struct docdb *db, bool unclean)
+static int32_t open_existing(struct docdb *db)
 {
 	int64_t next = 0;
 	int32_t r = sql_exec(db->db, settings);
 
-	if (r == 0 && unclean)
+	if (r == 0)
 		r = check(db->db, "PRAGMA quick_check(1)");
 	if (r == 0)
 		r = sql_i64(db->db, "SELECT next FROM counter WHERE name='rev'", &next);
@@ -188,7 +191,7 @@ static int32_t open_file(struct docdb *db, const char *path)
 	return sql_exec(db->db, "PRAGMA locking_mode=EXCLUSIVE");
 }
 
-int32_t docdb_new(struct docdb **out, const char *path, bool *recovered)
+int32_t docdb_new(struct docdb **out, const char *path, bool *recovered, uint32_t *format)
 {
 	struct docdb *db = calloc(1, sizeof(*db));
 	bool unclean = has_content(path, "-wal");
@@ -199,11 +202,11 @@ int32_t docdb_new(struct docdb **out, const char *path, bool *recovered)
 	*recovered = unclean;
 	r = open_file(db, path);
 	if (r == 0)
-		r = identify(db->db);
+		r = identify(db->db, format);
 	if (r == 1)
 		r = sql_exec(db->db, schema);
 	if (r == 0)
-		r = open_existing(db, unclean);
+		r = open_existing(db);
 	if (r < 0) {
 		docdb_free(db);
 		return r;

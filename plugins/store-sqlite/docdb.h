@@ -10,9 +10,10 @@ struct docdb;
 
 #define DOCDB_FORMAT 1
 
-/* Opens or makes it. *recovered: it was not closed properly, and has been checked. SB_E_ABI: made
- * by a newer version, or no database of ours. */
-int32_t docdb_new(struct docdb **out, const char *path, bool *recovered);
+/* Opens or makes it, and checks it. *recovered: it was not closed properly. SB_E_ABI: of a newer
+ * version, *format says of which; SB_E_TYPE: no database of ours; SB_E_CORRUPT. It is left alone
+ * then. */
+int32_t docdb_new(struct docdb **out, const char *path, bool *recovered, uint32_t *format);
 struct docdb *docdb_free(struct docdb *db); /* folds the WAL into the file */
 int32_t docdb_get(struct docdb *db, struct sb_str space, struct sb_str key, sb_docstore_fn fn,
                   void *ud);

@@ -91,20 +91,31 @@ static int32_t start(void *self)
 	struct docs *docs = self;
 	char path[4096];
 	bool recovered = false;
+	uint32_t format = 0;
 	int32_t r;
 
 	if (mkdir(docs->plug.dir, 0700) < 0 && errno != EEXIST)
 		return plug_fail(&docs->plug, -errno, "cannot make %s", docs->plug.dir);
 	if (snprintf(path, sizeof(path), "%s/registry.db", docs->plug.dir) >= (int)sizeof(path))
 		return plug_fail(&docs->plug, -ENAMETOOLONG, "dir is too long");
-	r = docdb_new(&docs->db, path, &recovered);
+	r = docdb_new(&docs->db, path, &recovered, &format);
 	if (r == SB_E_ABI)
 		return plug_fail(
 			&docs->plug, r,
-			"%s is of a newer version or not ours: use that version, or a backup",
-			path);
+			"%s is of a newer version, in format %u, this one reads format %d: "
+			"use that version, or restore a backup of before",
+			path, format, DOCDB_FORMAT);
+	if (r == SB_E_TYPE)
+		return plug_fail(&docs->plug, r,
+		                 "%s is no database of Signalbox: is this the data directory? move "
+		                 "the file away, or give another --data",
+		                 path);
 	if (r == SB_E_CORRUPT)
-		return plug_fail(&docs->plug, r, "%s is damaged: restore it from a backup", path);
+		return plug_fail(&docs->plug, r,
+		                 "%s is damaged, and nothing is served so that nothing wrong is: "
+		                 "keep the directory, and bring a backup back with signalbox "
+		                 "backup restore",
+		                 path);
 	if (r < 0)
 		return plug_fail(&docs->plug, r, "cannot open %s: %s", path, sb_strerror(r));
 	if (recovered)
