@@ -9,8 +9,8 @@
 #include "promql/labels.h"
 #include "promql/promql.h"
 
-#define WINDOW_MAX   2000000U /* samples of one window */
-#define SKIPPED_MANY 512      /* so many samples of no window: the next window is asked for */
+#define WINDOW_MAX   (1U << 20) /* samples of one window */
+#define SKIPPED_MANY 512        /* so many samples of no window: the next window is asked for */
 
 struct found {
 	const struct labels *labels;
@@ -146,9 +146,8 @@ static int sample_keep(struct selection *se, int64_t ms, double v)
 	}
 	if (se->n_samples == se->cap_samples) {
 		uint32_t cap = MAX(2 * se->cap_samples, 256U);
-		struct promql_sample *p = cap > 2 * WINDOW_MAX
-		                                  ? NULL
-		                                  : realloc(se->samples, cap * sizeof(*p));
+		struct promql_sample *p = cap > WINDOW_MAX ? NULL
+		                                           : realloc(se->samples, cap * sizeof(*p));
 		if (!p)
 			return eval_fail(se->ev,
 			                 "a range holds more than %u samples; make it shorter",

@@ -346,7 +346,11 @@ def test_promtool_asks_and_is_answered():
         out = promtool(p, "series", "--match", '{device="d1"}', "URL")
         assert sorted(out.stdout.splitlines()) == ['{__name__="_2nd_phase", device="d1", series="2nd.phase"}',
                                                    '{__name__="power", device="d1"}'], out
-        assert promtool(p, "labels", "URL", "series").stdout == "2nd.phase\n"
+        strange = 'größe "a\\b" {c}'
+        assert mosquitto_pub(p, "devices/d2/telemetry", json.dumps({strange: 1}), "-q", "1").returncode == 0
+        got = client(p).ask("query", {"query": "{series=%s}" % json.dumps(strange, ensure_ascii=False)})[1]["data"]["result"]
+        assert [one["metric"] for one in got] == [{"__name__": "gr____e__a_b___c_", "device": "d2", "series": strange}], got
+        assert promtool(p, "labels", "URL", "series").stdout.splitlines() == ["2nd.phase", strange]
         out = promtool(p, "instant", "URL", "histogram_quantile(0.9, power)")
         assert out.returncode and 'unsupported function with name "histogram_quantile"' in out.stderr, out
 

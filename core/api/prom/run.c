@@ -15,9 +15,9 @@
 
 /* Of one query; packaging/OPERATIONS.md names them. */
 #define SERIES_MAX  10000
-#define VALUES_MAX  (4U << 20) /* 32 MiB */
+#define VALUES_MAX  (2U << 20) /* 16 MiB */
 #define SAMPLES_MAX 50000000
-#define BYTES_MAX   (32U << 20) /* of labels */
+#define BYTES_MAX   (16U << 20) /* of labels */
 #define ANSWER_MAX  (32U << 20)
 #define TIME_NS     (20 * NS_PER_S)
 

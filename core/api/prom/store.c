@@ -57,6 +57,8 @@ static int device_select(struct choice *c, const struct device *dev)
 	for (struct series *s = series_set_first(dev->series); s && r == 0; s = s->next_of_device) {
 		if (!naming_is_numeric(s))
 			continue;
+		if (is_stopped(c->store->limits)) /* expressions may be slow */
+			return -ECANCELED;
 		const struct labels *labels = naming_labels(&names, s, c->selector, c->arena);
 
 		if (c->arena->full)
