@@ -132,6 +132,22 @@ static void latest_give(struct wire *w, const struct series_latest *l)
 	wire_map_end(w);
 }
 
+/* A series whose values changed their type has a column for each. */
+static void types_give(struct wire *w, const struct series *s)
+{
+	int n = 0;
+	for (int t = 0; t < SERIES_TYPES; t++)
+		n += s->places[t].stream != 0;
+	if (n < 2)
+		return;
+	wire_key(w, "types");
+	wire_array(w);
+	for (int t = 0; t < SERIES_TYPES; t++)
+		if (s->places[t].stream)
+			wire_text(w, type_names[t]);
+	wire_array_end(w);
+}
+
 void describe_series(struct wire *w, struct api *api, const struct series *s)
 {
 	struct series_latest latest = { 0 };
@@ -144,6 +160,7 @@ void describe_series(struct wire *w, struct api *api, const struct series *s)
 	wire_str(w, s->unit);
 	wire_key_text(w, "type",
 	              latest.type < ARRAY_LEN(type_names) ? type_names[latest.type] : "none");
+	types_give(w, s);
 	if (latest.type != SB_T_NULL) {
 		wire_key(w, "latest");
 		latest_give(w, &latest);

@@ -289,8 +289,8 @@ static int resolve_new(struct series_set *set, struct sb_str name, struct sb_str
 	return series_make(set, &d, out);
 }
 
-int series_set_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
-                       uint32_t max, struct series **out)
+int catalog_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
+                    uint32_t max, struct series **out)
 {
 	*out = names_find(&set->names, name);
 	if (*out) {

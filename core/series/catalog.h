@@ -42,9 +42,14 @@ struct series_set *catalog_set(struct catalog *cat,
                                uint32_t device_no);      /* made if missing; NULL: no memory */
 uint32_t series_set_count(const struct series_set *set); /* listed ones */
 struct series *series_set_first(const struct series_set *set); /* then next_of_device */
-/* Find, or make if make and fewer than max: 0, SB_E_NOT_FOUND, SB_E_QUOTA, SB_E_NAME, -ENOMEM. */
+/* Find, or make if make and fewer than max: 0, SB_E_NOT_FOUND, SB_E_QUOTA, SB_E_NAME, -ENOMEM. A
+ * unit is learned once. Values of another one never stand beside those of the first: they go to a
+ * series of their own, "name@unit" (series_set.c), which counts as any other. */
 int series_set_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
                        uint32_t max, struct series **out);
+/* By this very name, whatever its unit. */
+int catalog_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
+                    uint32_t max, struct series **out);
 struct sb_str series_unit(const struct series *s); /* empty: unknown */
 sb_series series_handle(const struct series *s);
 struct series *catalog_series(const struct catalog *cat, sb_series handle); /* NULL: unknown */

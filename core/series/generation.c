@@ -11,21 +11,21 @@
 #include "base/own.h"
 #include "model/row.h"
 
-/* A row is found by block << UNIT_BITS | offset in units of 8 bytes; 0 is none, because block 0
+/* A row is found by block << UNIT_BITS | offset in units of 4 bytes; 0 is none, because block 0
  * does not exist. A row that is larger than a block has one of its own, from the offset 0. */
 enum {
 	BLOCK_BYTES = 256 * 1024,
-	UNIT = 8,
-	UNIT_BITS = 15,
-	BLOCKS = 1 << 17,
+	UNIT = 4,
+	UNIT_BITS = 16,
+	BLOCKS = 1 << 16,
 	PAGE_STREAMS = 1024,
 	PAGES = GENERATION_STREAMS / PAGE_STREAMS,
 };
 
-struct node { /* at the beginning of each row */
+struct node { /* at the beginning of each row; aligned to a unit */
 	uint32_t older;
 	uint32_t n;
-	int64_t base_ns;
+	uint32_t base_low, base_high;
 	uint8_t bytes[];
 };
 
@@ -99,6 +99,11 @@ static struct node *node_at(const struct generation *g, uint32_t at)
 	return (struct node *)(void *)(block + (size_t)(at & ((1u << UNIT_BITS) - 1)) * UNIT);
 }
 
+static int64_t base_of(const struct node *node)
+{
+	return (int64_t)((uint64_t)node->base_high << 32 | node->base_low);
+}
+
 static struct slot *slot_find(const struct generation *g, uint32_t stream)
 {
 	if (stream >= GENERATION_STREAMS)
@@ -154,7 +159,8 @@ int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
 	struct node *node = node_at(g, at);
 	node->older = slot->last;
 	node->n = (uint32_t)bytes.n;
-	node->base_ns = base_ns;
+	node->base_low = (uint32_t)base_ns;
+	node->base_high = (uint32_t)((uint64_t)base_ns >> 32);
 	memcpy(node->bytes, bytes.p, bytes.n);
 	slot->points += row->n;
 	slot->late += row->flags & SB_P_LATE ? row->n : 0;
@@ -197,7 +203,7 @@ void generation_get(const struct generation *g, uint32_t at, struct row *out)
 	const struct node *node = node_at(g, at);
 	struct cursor c = cursor_of(node->bytes, node->n);
 	/* It has been taken from these very bytes before. */
-	if (row_take(&c, node->base_ns, out) < 0)
+	if (row_take(&c, base_of(node), out) < 0)
 		out->n = 0;
 }
 
@@ -257,7 +263,7 @@ int generation_gather(const struct generation *g, uint32_t stream, int column, i
 	for (; at; at = node->older) {
 		node = node_at(g, at);
 		struct cursor c = cursor_of(node->bytes, node->n);
-		if (row_peek(&c, node->base_ns, &head) < 0 || head.ts_ns < from_ns ||
+		if (row_peek(&c, base_of(node), &head) < 0 || head.ts_ns < from_ns ||
 		    head.ts_ns > last_ns || !(head.columns & wanted))
 			continue;
 		int r = rows_push(out, head.ts_ns, at);

@@ -17,12 +17,14 @@ export interface Latest {
 }
 
 export interface Series {
-  /** metric name, unique in its device */
+  /** metric name, unique in its device; values that came with another unit than the first go on as name@unit */
   name: string;
   /** UCUM unit, empty if unknown */
   unit: string;
   /** type of the newest value */
   type: "bool" | "i64" | "u64" | "f64" | "text" | "bytes" | "none";
+  /** all types it had values of, if there were several */
+  types?: ("bool" | "i64" | "u64" | "f64" | "text" | "bytes")[];
   latest?: Latest;
 }
 

@@ -166,9 +166,33 @@ static void a_unit_may_come_later_but_only_once(void **state)
 	resolve(set, "temp", "Cel");
 	assert_int_equal(defined.n, 2);
 	assert_true(text_is(series_unit(s), "Cel"));
-	resolve(set, "temp", "K");
+	struct series *kelvin = resolve(set, "temp", "K");
 	assert_true(text_is(series_unit(s), "Cel"));
 	assert_int_equal(defined.n, 2);
+	/* Values of two units never stand side by side: the other goes on beside it. */
+	assert_ptr_not_equal(kelvin, s);
+	assert_true(text_is(kelvin->name, "temp@K"));
+	assert_true(text_is(series_unit(kelvin), "K"));
+	assert_ptr_equal(resolve(set, "temp", "K"), kelvin);
+	assert_ptr_equal(resolve(set, "temp", "Cel"), s);
+	assert_ptr_equal(resolve(set, "temp", ""), s);
+}
+
+static void units_that_flip_run_into_the_limit_of_the_device(void **state)
+{
+	(void)state;
+	struct series_set *set = catalog_set(cat, 1);
+	struct series *s;
+	int refused = 0;
+	for (int i = 0; i < 1000; i++) {
+		char unit[16];
+		int n = snprintf(unit, sizeof(unit), "u%d", i);
+		int r = series_set_resolve(set, SB_STR("m"), sb_str_of(unit, (size_t)n), true, 10,
+		                           &s);
+		assert_true(r == 0 || r == SB_E_QUOTA);
+		refused += r < 0;
+	}
+	assert_int_equal(refused, 990);
 }
 
 static void nothing_is_seen_that_the_journal_did_not_take(void **state)
@@ -373,6 +397,7 @@ int main(void)
 		T(names_and_units_from_outside_are_checked),
 		T(a_device_may_have_only_so_many_series),
 		T(a_unit_may_come_later_but_only_once),
+		T(units_that_flip_run_into_the_limit_of_the_device),
 		T(nothing_is_seen_that_the_journal_did_not_take),
 		T(series_of_one_message_share_a_stream_until_it_is_full),
 		T(devices_never_share_a_stream),

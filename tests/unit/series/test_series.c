@@ -7,14 +7,13 @@
 
 /* ---- what the model says */
 
-struct answer {
+static struct answer {
 	struct series_point p[WORLD_POINTS];
 	char text[WORLD_POINTS][24];
 	struct series_bucket b[WORLD_POINTS];
 	size_t n;
 	size_t stop_at;
-};
-static struct answer got, expected;
+} got, expected;
 
 static int by_time(const void *a, const void *b)
 {
