@@ -280,7 +280,8 @@ int load_take(struct load *ld, uint8_t *p, size_t n, bool last)
 			r = record_take(ld);
 		if (r == SB_E_MALFORMED) {
 			note_problem(ld);
-			r = ld->skip_bad || !ld->import ? 0 : r;
+			ld->ended = ld->lost || (!ld->skip_bad && ld->import);
+			r = ld->ended ? r : 0;
 		}
 		if (r >= 0)
 			ld->used += used;

@@ -58,6 +58,7 @@ struct load {
 	/* answered */
 	uint64_t records, points, bad, unknown_points;
 	uint64_t lines;
+	bool ended;  /* by a problem: what follows was not looked at */
 	size_t used; /* bytes of whole records that need not come again */
 	struct load_problem problems[LOAD_PROBLEMS];
 	uint32_t n_problems;
@@ -69,8 +70,8 @@ struct load {
 	uint16_t flags;
 	struct import_point *group;
 	uint32_t n, cap;
-	uint64_t at;     /* record that is read now */
-	const char *why; /* the fault of a reader, static */
+	uint64_t at; /* record that is read now */
+	bool lost;   /* nobody can tell where the next record begins */
 	char why_text[200];
 };
 
@@ -83,6 +84,8 @@ int load_header(struct load *ld, struct sb_str line);
  * import_sync() makes it durable. */
 int load_take(struct load *ld, uint8_t *p, size_t n, bool last);
 
-/* ---- for the readers: NULL answers of what they call mean ld->why is set */
+/* ---- for the readers */
+
+/* Notes why a record is wrong; SB_E_MALFORMED. */
 int load_fail(struct load *ld, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct load_value *load_add(struct load *ld); /* the next value; NULL: too many */

@@ -319,6 +319,7 @@ size_t load_cbor(struct load *ld, const uint8_t *p, size_t n, bool last, int *r)
 	if (rd.short_of && !rd.broken && !last)
 		return 0;
 	if (rd.broken || rd.short_of) {
+		ld->lost = rd.broken;
 		*r = load_fail(ld, rd.broken ? "this is not CBOR, or strings in pieces"
 		                             : "the file ends inside an item");
 		return n;

@@ -95,9 +95,29 @@ static int one_value(struct load *ld, const struct line *l)
 	return value_take(ld, v, &j, l->type);
 }
 
+/* {"value": 21.5, "unit": "Cel"}, as devices say it the first time. */
+static int with_unit(struct load *ld, struct load_value *v, struct sb_json *j)
+{
+	struct sb_json_text key;
+	int r = 0;
+
+	sb_json_object(j);
+	while (r == 0 && sb_json_key(j, &key)) {
+		struct sb_str name = sb_str_of(key.p, key.n);
+
+		if (text_is(name, "value"))
+			r = value_take(ld, v, j, SB_T_NULL);
+		else if (text_is(name, "unit"))
+			v->unit = text_take(j);
+		else
+			r = load_fail(ld, "a value with more than value and unit");
+	}
+	return r;
+}
+
 static int many_values(struct load *ld, const struct line *l)
 {
-	struct sb_json j = reader_of(l->values, 2);
+	struct sb_json j = reader_of(l->values, 3);
 	struct sb_json_text key;
 	int r = 0;
 
@@ -113,7 +133,8 @@ static int many_values(struct load *ld, const struct line *l)
 		v->series = sb_str_of(key.p, key.n);
 		v->unit = l->unit;
 		v->quality = (uint8_t)l->quality;
-		r = value_take(ld, v, &j, SB_T_NULL);
+		r = sb_json_peek(&j) == '{' ? with_unit(ld, v, &j)
+		                            : value_take(ld, v, &j, SB_T_NULL);
 	}
 	return r;
 }

@@ -203,7 +203,7 @@ static int answer_take(struct import *im, const json_t *answer, bool *stuck)
 {
 	size_t used = (size_t)number_of(answer, "used");
 	double bad = number_of(answer, "bad");
-	bool ended = bad > 0 && !im->dry && !cli_option(im->cli, "skip-bad", 0);
+	bool ended = json_is_true(json_object_get(answer, "ended"));
 
 	if (bad > 0)
 		tell_problems(im, answer);

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 import cbor2
-from harness import SIGNALBOX, ApiError, Platform, mosquitto_pub, run
+from harness import FLEET, SIGNALBOX, ApiError, Platform, mosquitto_pub, run
 
 T0 = 1_700_000_000_000_000_000
 NAN = struct.unpack(">d", bytes.fromhex("fff8000000000123"))[0]
@@ -112,6 +112,21 @@ def long_file(path, n=60_000):
         f.write("device,time_ms,temp [Cel],power,state\n")
         for i in range(n):
             f.write(f"dev{i % 7},{1_600_000_000_000 + i * 1000},{20 + i % 100 / 10},{i},{'on' if i % 3 else 'off'}\n")
+
+
+def test_a_data_set_of_virtual_time_comes_in():
+    with tempfile.TemporaryDirectory() as folder, Platform() as p:
+        make = [FLEET, "dataset", "--devices", "20", "--months", "0.2", "--interval", "3600", "--quiet"]
+        one, two = (subprocess.run([*make, "--seed", s], capture_output=True, check=True).stdout for s in ("1", "2"))
+        assert one == subprocess.run(make, capture_output=True, check=True).stdout and one != two
+        path = f"{folder}/set.jsonl"
+        open(path, "wb").write(one)
+        good(p, "import", path, "--unknown", "create")
+        want = [json.loads(x) for x in one.splitlines()]
+        assert 20 * 146 <= len(want) <= 20 * 147, len(want)
+        room = [x for x in want if x["device"] == "s1-room01-climate"]
+        got = p.call("telemetry.query", device="s1-room01-climate", series=["hum"], limit=1000, **{"from": 0})["series"][0]
+        assert got["unit"] == "%" and [(x[0], x[1]) for x in got["points"][1:]] == [(x["time_ms"], x["values"]["hum"]) for x in room[1:]]
 
 
 def test_an_export_that_is_cut_goes_on_and_pages_are_the_file():

@@ -2,13 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataset.h"
 #include "fleet.h"
 #include "options.h"
 #include "verify.h"
 
 static int usage(void)
 {
-	(void)fputs("signalbox-fleet: say 'run' or 'verify'; see --help\n", stderr);
+	(void)fputs("signalbox-fleet: say 'run', 'dataset' or 'verify'; see --help\n", stderr);
 	return 2;
 }
 
@@ -27,6 +28,10 @@ int main(int argc, char **argv)
 		if (options_run(&options, argc - 1, argv + 1) < 0)
 			return 2;
 		r = fleet_run(&options);
+	} else if (strcmp(argv[1], "dataset") == 0) {
+		if (options_dataset(&options, argc - 1, argv + 1) < 0)
+			return 2;
+		r = dataset_run(&options);
 	} else if (strcmp(argv[1], "verify") == 0) {
 		if (options_verify(&options, argc - 1, argv + 1) < 0)
 			return 2;

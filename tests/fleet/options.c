@@ -8,6 +8,7 @@
 
 static const char help[] =
 	"Usage: signalbox-fleet run --devices N --broker HOST:PORT [options]\n"
+	"       signalbox-fleet dataset --devices N --months M [options] | signalbox import -\n"
 	"       signalbox-fleet verify --oracle FILE --url ws://HOST:PORT/api/v1 --token TOKEN\n"
 	"Simulates a fleet over real MQTT connections, knows exactly what was sent and acknowledged, and\n"
 	"compares that with what the platform answers.\n\n"
@@ -26,6 +27,12 @@ static const char help[] =
 	"  --settle S          seconds to wait for acknowledgements at the end (default 60)\n"
 	"  --oracle FILE       write what was sent and acknowledged\n"
 	"  --quiet             only the last line\n"
+	"dataset: what the fleet would say in months, in virtual time, as JSON lines\n"
+	"  --devices N, --profile, --seed N, --prefix P, --quiet as above\n"
+	"  --months M          how long (default 1)\n"
+	"  --interval S        seconds between messages of a device (default 600)\n"
+	"  --start DATE        the first day (default 2024-01-01)\n"
+	"  --output FILE       default: standard output, for signalbox import - --format jsonl\n"
 	"verify\n"
 	"  --oracle FILE       what run wrote\n"
 	"  --url URL           the platform's API\n"
@@ -126,6 +133,15 @@ static int run_option(struct options *o, int option, char *value)
 	}
 }
 
+static int profile_check(const struct options *o)
+{
+	if (strcmp(o->profile, "building") == 0)
+		return 0;
+	(void)fprintf(stderr, "signalbox-fleet: no profile '%s': there is 'building'\n",
+	              o->profile);
+	return -EINVAL;
+}
+
 int options_run(struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -156,14 +172,61 @@ int options_run(struct options *o, int argc, char **argv)
 		            stderr);
 		return -EINVAL;
 	}
-	if (strcmp(o->profile, "building") != 0) {
-		(void)fprintf(stderr, "signalbox-fleet: no profile '%s': there is 'building'\n",
-		              o->profile);
+	if (profile_check(o) < 0)
 		return -EINVAL;
-	}
 	if (o->rate <= 0)
 		o->rate = o->devices / 60.0;
 	return 0;
+}
+
+static int dataset_option(struct options *o, int option, char *value)
+{
+	switch (option) {
+	case 'm':
+		return number("months", value, 0.01, 1200, &o->months);
+	case 'i':
+		return number("interval", value, 1, 86400, &o->interval_s);
+	case 't':
+		o->start = value;
+		return 0;
+	case 'f':
+		o->output = value;
+		return 0;
+	default:
+		return run_option(o, option, value);
+	}
+}
+
+int options_dataset(struct options *o, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "devices", required_argument, NULL, 'n' },
+		{ "profile", required_argument, NULL, 'p' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "prefix", required_argument, NULL, 'x' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "months", required_argument, NULL, 'm' },
+		{ "interval", required_argument, NULL, 'i' },
+		{ "start", required_argument, NULL, 't' },
+		{ "output", required_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	*o = (struct options){ .profile = "building",
+		               .seed = 1,
+		               .prefix = "",
+		               .months = 1,
+		               .interval_s = 600,
+		               .start = "2024-01-01" };
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
+		if (dataset_option(o, option, optarg) < 0)
+			return -EINVAL;
+	if (optind < argc || !o->devices) {
+		(void)fputs("signalbox-fleet: dataset needs --devices; see --help\n", stderr);
+		return -EINVAL;
+	}
+	return profile_check(o);
 }
 
 int options_verify(struct options *o, int argc, char **argv)

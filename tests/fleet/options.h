@@ -14,8 +14,12 @@ struct options {
 	uint32_t window;   /* unacknowledged messages per device */
 	uint32_t settle_s; /* at the end: how long to wait for acknowledgements */
 	bool quiet;
+	/* of a data set */
+	const char *output, *start;
+	double months, interval_s;
 };
 
 int options_run(struct options *o, int argc, char **argv);
+int options_dataset(struct options *o, int argc, char **argv);
 int options_verify(struct options *o, int argc, char **argv);
 void options_help(void);

@@ -595,6 +595,8 @@ export interface Methods {
       bad: number;
       /** of devices that do not exist and were not made */
       unknown_points: number;
+      /** a problem ended it before the end of the part */
+      ended: boolean;
       /** the first ten */
       problems: {
         /** line of this part, or item, from 1 */

@@ -136,6 +136,8 @@ static void loaded_give(struct call *c, const struct load *ld)
 	wire_key_u64(w, "points", ld->points);
 	wire_key_u64(w, "bad", ld->bad);
 	wire_key_u64(w, "unknown_points", ld->unknown_points);
+	wire_key(w, "ended");
+	wire_bool(w, ld->ended);
 	wire_key(w, "problems");
 	wire_array(w);
 	for (uint32_t i = 0; i < ld->n_problems; i++) {
