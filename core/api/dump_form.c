@@ -69,7 +69,7 @@ static char *put_date(char *p, int64_t days)
 size_t dump_form_time(char text[static DUMP_TIME], int64_t ns)
 {
 	int64_t s = ns / NS_PER_S - (ns % NS_PER_S < 0);
-	int64_t fraction = ns - s * NS_PER_S;
+	int64_t fraction = ns % NS_PER_S + (ns % NS_PER_S < 0 ? NS_PER_S : 0);
 	int64_t day = s / 86400 - (s % 86400 < 0);
 	uint64_t of_day = (uint64_t)(s - day * 86400);
 	char *p = put_date(text, day);
