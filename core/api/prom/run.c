@@ -140,14 +140,16 @@ static int list_do(struct run *run, int (*fn)(struct store *store, const struct 
 	struct promql_limits limits = { 0 };
 	struct error error = { 0 };
 	int r = limits_of(run, &limits, &error);
-	struct store store = { .registry = run->registry,
-		               .series = run->series,
-		               .limits = &limits };
+	struct store store = { 0 };
 
+	if (r == 0 && store_open(&store, run->registry, run->series, &limits) < 0)
+		r = error_set(&error, PROMQL_INTERNAL, "storage cannot be read");
+	store.skips_ended = true;
 	if (r == 0)
 		r = fn ? fn(&store, &run->params, &run->out, &error)
 		       : lists_values(&store, &run->params,
 		                      sb_str_of(run->label, strlen(run->label)), &run->out, &error);
+	store_close(&store);
 	if (r == 0 && run->out.bad) {
 		run->out.bad = false;
 		r = error_set(&error, PROMQL_EXECUTION,

@@ -35,13 +35,32 @@ static bool is_stopped(const struct promql_limits *limits)
 	return (limits->cancelled && *limits->cancelled) || clock_mono() >= limits->until_ns;
 }
 
-/* Nothing that new is there. */
-static bool has_ended(const struct choice *c, const struct series *s)
+static int on_any(void *ud, const struct series_point *p)
+{
+	(void)p;
+	*(bool *)ud = true;
+	return 1;
+}
+
+/* Nothing that new is there. After a start the newest value in memory may not be the newest of
+ * all, so that storage has the last word. */
+static bool has_ended(const struct choice *c, struct series *s)
 {
 	struct series_latest latest;
+	bool some = false;
+	const struct series_query q = { .series = s,
+		                        .from_ns = c->from_ns,
+		                        .to_ns = INT64_MAX,
+		                        .limit = 1,
+		                        .point = on_any,
+		                        .ud = &some };
 
+	if (!c->store->skips_ended)
+		return false;
 	series_db_latest(c->store->series, s, &latest);
-	return latest.type != SB_T_NULL && latest.ts_ns < c->from_ns;
+	if (latest.type == SB_T_NULL || latest.ts_ns >= c->from_ns)
+		return false;
+	return series_view_query(c->store->view, &q) == 0 && !some;
 }
 
 static int device_select(struct choice *c, const struct device *dev)
