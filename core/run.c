@@ -79,6 +79,7 @@ static int replay_record(void *ud, uint64_t seq, struct sb_bytes payload)
 	case RECORD_DEVICE:
 		return registry_apply(app->registry, payload);
 	case RECORD_POINTS:
+	case RECORD_DELETE:
 		return seq > replay->out->in_blocks ? series_db_replay(app->series, seq, payload)
 		                                    : 0;
 	default:

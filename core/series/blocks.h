@@ -5,12 +5,14 @@
 #include <signalbox/kinds.h>
 
 struct host;
+struct tombs;
 struct instance;
 
 struct blocks {
 	struct instance *instance;
 	const struct sb_store *store;
 	void *self;
+	struct tombs *tombs; /* what is deleted of them; may be NULL */
 };
 
 int blocks_attach(struct blocks *b, struct host *host); /* SB_E_NOT_FOUND: no store runs */

@@ -12,11 +12,13 @@
 #include "base/own.h"
 #include "host/frame.h"
 #include "series/blocks.h"
+#include "series/burial.h"
 #include "series/flush.h"
 #include "series/keeper.h"
 #include "series/plan.h"
 #include "series/rewrite.h"
 #include "series/series.h"
+#include "series/tombs.h"
 
 #define LOOK_NS       (250 * NS_PER_MS)
 #define LOOK_MOST_NS  (600 * NS_PER_S) /* a day or a month may have ended */
@@ -125,16 +127,25 @@ static struct plan_rules rules_of(struct compact *c)
 	return rules;
 }
 
+static uint64_t hidden(void *ud, uint32_t stream, int64_t ts_ns, uint64_t rank)
+{
+	return tombs_of_block(((struct compact *)ud)->tombs, stream, ts_ns, rank);
+}
+
 /* 1: there may be more to do. */
 static int run_one(struct compact *c, const struct plan_run *run)
 {
 	int64_t began = clock_mono();
-	struct rewrite rw = { .blocks = c->blocks, .run = run, .pace = pace, .ud = c };
+	struct rewrite rw = {
+		.blocks = c->blocks, .run = run, .pace = pace, .hidden = hidden, .ud = c
+	};
+	c->tombs = tombs_view(c->blocks->tombs);
 	c->paced_from_ns = began;
 	c->paced_bytes = 0;
 	c->works = true;
 	int r = rewrite_run(&rw);
 	c->works = false;
+	c->tombs = tombs_view_drop(c->tombs);
 	if (r < 0 && rw.bad) { /* what lies before and behind it is seen to */
 		c->failures++;
 		bar(c, rw.bad);
@@ -163,6 +174,15 @@ int compact_turn(struct compact *c)
 	int r = plan_fill(&plan, c->blocks, is_barred, c);
 	if (r >= 0)
 		r = plan_choose(&plan, &rules, &run) ? run_one(c, &run) : 0;
+	if (r == 0) {
+		r = burial_turn(&(struct burial){ .config = c->config,
+		                                  .blocks = c->blocks,
+		                                  .plan = &plan,
+		                                  .pace = pace,
+		                                  .ud = c },
+		                &run);
+		r = r == BURIAL_RUN ? run_one(c, &run) : r;
+	}
 	plan_fini(&plan);
 	return r;
 }

@@ -15,6 +15,7 @@ struct keeper;
 struct plan_run;
 struct series_compaction;
 struct series_config;
+struct tombs_view;
 
 #define COMPACT_BARRED 64
 
@@ -33,6 +34,7 @@ struct compact {
 	int64_t look_at_ns, pause_ns; /* monotonic; pause_ns: after a failure */
 	int64_t paced_from_ns;        /* since then paced_bytes went by */
 	uint64_t paced_bytes;
+	struct tombs_view *tombs;        /* while blocks are written anew */
 	uint64_t barred[COMPACT_BARRED]; /* hashes of names; damaged */
 	uint32_t n_barred;
 	_Atomic uint64_t runs, failures, blocks_in, rows_in, rows_out, bytes_in, bytes_out;

@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "series/month.h"
+#include "series/tombs.h"
 
 static int item_push(struct encoder *e, int32_t month, uint32_t stream)
 {
@@ -51,12 +52,15 @@ static int item_compare(const void *a, const void *b)
 	return x->stream < y->stream ? -1 : x->stream > y->stream;
 }
 
-int encoder_new(struct encoder **out, const struct generation *g)
+int encoder_new(struct encoder **out, const struct generation *g, struct tombs_view *tombs)
 {
 	struct encoder *e = calloc(1, sizeof(*e));
-	if (!e)
+	if (!e) {
+		tombs_view_drop(tombs);
 		return -ENOMEM;
+	}
 	e->g = g;
+	e->tombs = tombs;
 	int r = 0;
 	for (uint32_t s = generation_stream(g, 1); s && r >= 0; s = generation_stream(g, s + 1))
 		r = stream_plan(e, s);
@@ -74,6 +78,7 @@ struct encoder *encoder_free(struct encoder *e)
 {
 	if (!e)
 		return NULL;
+	tombs_view_drop(e->tombs);
 	chunk_writer_fini(&e->writer);
 	generation_rows_fini(&e->rows);
 	buffer_fini(&e->bytes);
@@ -90,6 +95,22 @@ static uint64_t columns_of(const struct row *row)
 	return columns;
 }
 
+static uint64_t gone(const struct encoder *e, const struct generation_row *p)
+{
+	if (!e->hides)
+		return 0;
+	return tombs_of_row(e->tombs, e->items[e->at - 1].stream, p->ts_ns, e->g, p->at);
+}
+
+static void row_keep(struct row *row, uint64_t columns)
+{
+	uint16_t n = 0;
+	for (uint16_t i = 0; i < row->n; i++)
+		if (columns >> row->values[i].column & 1)
+			row->values[n++] = row->values[i];
+	row->n = n;
+}
+
 /* Rows of the next time, from the newest to the oldest: what is left of each. Returns how many rows
  * of the stream that was. */
 static size_t time_next(struct encoder *e)
@@ -102,7 +123,7 @@ static size_t time_next(struct encoder *e)
 	e->n_kept = 0;
 	for (size_t i = n; i > 0 && e->n_kept < ROW_COLUMNS_MAX; i--) {
 		generation_get(e->g, p[i - 1].at, &e->row);
-		uint64_t columns = columns_of(&e->row) & ~seen;
+		uint64_t columns = columns_of(&e->row) & ~seen & ~gone(e, &p[i - 1]);
 		if (columns)
 			e->kept[e->n_kept++] = (struct encoder_kept){ p[i - 1].at, columns };
 		seen |= columns;
@@ -114,12 +135,8 @@ static int kept_add(struct encoder *e)
 {
 	for (uint32_t k = e->n_kept; k > 0; k--) {
 		struct row *row = &e->row;
-		uint16_t n = 0;
 		generation_get(e->g, e->kept[k - 1].at, row);
-		for (uint16_t i = 0; i < row->n; i++)
-			if (e->kept[k - 1].columns >> row->values[i].column & 1)
-				row->values[n++] = row->values[i];
-		row->n = n;
+		row_keep(row, e->kept[k - 1].columns);
 		int r = chunk_writer_add(&e->writer, row);
 		if (r < 0 && r != SB_E_TYPE)
 			return r;
@@ -132,6 +149,7 @@ static int stream_next(struct encoder *e)
 	const struct encoder_item *item = &e->items[e->at++];
 	e->rows.n = 0;
 	e->next_row = 0;
+	e->hides = tombs_has(e->tombs, item->stream);
 	return generation_gather(e->g, item->stream, -1, month_begin(item->month),
 	                         month_last(item->month), &e->rows);
 }
@@ -151,6 +169,8 @@ static int chunk_fill(struct encoder *e)
 			if (!chunk_writer_room(&e->writer, 1))
 				return 0;
 			generation_get(e->g, e->rows.p[e->next_row].at, &e->row);
+			if (e->hides)
+				row_keep(&e->row, ~gone(e, &e->rows.p[e->next_row]));
 			int r = e->row.n ? chunk_writer_add(&e->writer, &e->row) : 0;
 			if (r < 0 && r != SB_E_TYPE)
 				return r;
@@ -196,10 +216,18 @@ static int32_t chunk_next(void *ud, struct sb_chunk *out)
 	return 1;
 }
 
-int encoder_block(struct encoder *e, struct sb_block *block)
+static int32_t chunk_first(void *ud, struct sb_chunk *out)
 {
-	if (e->begin == e->n)
-		return 0;
+	struct encoder *e = ud;
+	if (!e->has_first)
+		return chunk_next(e, out);
+	e->has_first = false;
+	*out = e->first;
+	return 1;
+}
+
+static void block_begin(struct encoder *e)
+{
 	int32_t month = e->items[e->begin].month;
 	e->end = e->begin;
 	while (e->end < e->n && e->items[e->end].month == month)
@@ -208,13 +236,30 @@ int encoder_block(struct encoder *e, struct sb_block *block)
 	e->rows.n = 0;
 	e->next_row = 0;
 	chunk_writer_fini(&e->writer); /* what an attempt that failed left behind */
+	e->has_first = false;
+}
+
+/* A month of which all is deleted has no block. */
+int encoder_block(struct encoder *e, struct sb_block *block)
+{
+	int r = 0;
+	while (e->begin < e->n && r == 0) {
+		block_begin(e);
+		r = chunk_next(e, &e->first);
+		if (r == 0)
+			encoder_done(e);
+	}
+	if (r <= 0)
+		return r;
+	int32_t month = e->items[e->begin].month;
+	e->has_first = true;
 	*block = (struct sb_block){
 		.size = sizeof(*block),
 		.seq_min = e->g->seq_first,
 		.seq_max = e->g->seq_last,
 		.t_min_ns = MAX(month_begin(month), e->g->t_min),
 		.t_max_ns = MIN(month_last(month), e->g->t_max),
-		.next = chunk_next,
+		.next = chunk_first,
 		.ud = e,
 	};
 	return 1;

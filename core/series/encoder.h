@@ -2,9 +2,10 @@
  * ascending order, in each of them the rows in order of time; of rows of one time the values that
  * came last stay. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
-#include <signalbox/types.h>
+#include <signalbox/kinds.h>
 
 #include "base/buffer.h"
 #include "model/row.h"
@@ -12,6 +13,7 @@
 #include "series/generation.h"
 
 struct sb_block;
+struct tombs_view;
 
 struct encoder_item { /* a stream has rows in a month */
 	int32_t month;
@@ -25,6 +27,10 @@ struct encoder_kept { /* a row that has values nobody wrote over */
 
 struct encoder {
 	const struct generation *g; /* borrowed */
+	struct tombs_view *tombs;   /* what is deleted of it */
+	bool hides;                 /* something of the present stream */
+	bool has_first;             /* the present block's first chunk was made already */
+	struct sb_chunk first;
 	struct encoder_item *items; /* by month, then stream */
 	size_t n, cap;
 	size_t begin, end; /* items of the present block */
@@ -38,7 +44,8 @@ struct encoder {
 	struct buffer bytes;
 };
 
-int encoder_new(struct encoder **out, const struct generation *g);
+/* Takes tombs, which may be NULL. */
+int encoder_new(struct encoder **out, const struct generation *g, struct tombs_view *tombs);
 struct encoder *encoder_free(struct encoder *e);
 /* Fills block but its class; 1, or 0 when all blocks are done. The present block again until
  * encoder_done(). block->next is for the store's thread. */

@@ -12,6 +12,7 @@
 #include "series/latest.h"
 #include "series/points.h"
 #include "series/series.h"
+#include "series/tombs.h"
 
 #define CATCH_UP_TURN 256  /* records */
 #define AGAIN_MOST    1000 /* times the journal may not know yet what it told us to be durable */
@@ -58,10 +59,18 @@ void feed_commit(struct feed *f, struct journal_commit *commit)
 
 /* ---- the thread */
 
+static void tomb_tell(void *ud, const struct tomb *t)
+{
+	struct feed *f = ud;
+	latest_forget(f->latest, t->stream, t->columns, t->from_ns, t->last_ns);
+}
+
 static void rows_tell(struct feed *f, uint64_t seq, struct sb_bytes payload)
 {
 	struct points points;
 	struct sb_bytes bytes;
+	if (payload.n && payload.p[0] == RECORD_DELETE)
+		(void)tombs_read(payload, tomb_tell, f);
 	if (payload.n == 0 || payload.p[0] != RECORD_POINTS || points_open(&points, payload) < 0)
 		return;
 	while (points_next(&points, &f->row, &bytes) > 0) {
@@ -91,6 +100,8 @@ void feed_replay(struct feed *f, uint64_t seq, struct sb_bytes payload, feed_rep
 				replayed(ud, &f->row, seq);
 		}
 	}
+	if (payload.n && payload.p[0] == RECORD_DELETE)
+		(void)tombs_read(payload, tomb_tell, f);
 	f->seq_in = f->seq_out = seq;
 }
 

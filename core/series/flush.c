@@ -22,6 +22,7 @@
 #include "series/refill.h"
 #include "series/series.h"
 #include "series/tierstate.h"
+#include "series/tombs.h"
 
 #define LOOK_EVERY_NS  (500 * NS_PER_MS)
 #define PAUSE_FIRST_NS (1 * NS_PER_S)
@@ -86,7 +87,7 @@ static int blocks_write_all(struct flush *f)
 	const char *class_ = f->config->retention_class;
 	int r;
 	if (!f->encoder) {
-		r = encoder_new(&f->encoder, f->sealed);
+		r = encoder_new(&f->encoder, f->sealed, tombs_view(f->tombs));
 		if (r < 0)
 			return log_error(r, "cannot prepare blocks");
 	}
@@ -136,6 +137,8 @@ static int checkpoint(struct flush *f)
 	int r = tell_flushed(f);
 	if (r >= 0)
 		r = catalog_save(c->catalog, c->docs);
+	if (r >= 0 && f->tombs)
+		r = tombs_save(f->tombs, c->docs);
 	if (r >= 0 && c->before_checkpoint)
 		r = c->before_checkpoint(c->ud);
 	if (r >= 0)

@@ -12,6 +12,7 @@ struct generation;
 struct head;
 struct keeper;
 struct series_config;
+struct tombs;
 struct tierstate;
 
 struct flush {
@@ -20,6 +21,7 @@ struct flush {
 	struct blocks *blocks;
 	struct keeper *keeper;
 	struct tierstate *tiers;
+	struct tombs *tombs;              /* what is deleted */
 	const _Atomic uint64_t *consumed; /* what the feed has seen; the journal keeps the rest */
 	void (*first)(void *ud);          /* on the thread, before anything; may be NULL */
 	void *first_ud;

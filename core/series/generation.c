@@ -175,6 +175,11 @@ int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
 	return 0;
 }
 
+uint32_t generation_place(const struct generation *g)
+{
+	return (g->n_blocks << UNIT_BITS) + g->used / UNIT;
+}
+
 /* ---- readers */
 
 void generation_count(const struct generation *g, uint32_t stream, uint32_t *points, uint32_t *late)

@@ -32,6 +32,8 @@ struct generation *generation_unref(struct generation *g); /* NULL in, NULL out 
 int generation_add(struct generation *g, const struct row *row, int64_t base_ns,
                    struct sb_bytes bytes);
 
+/* The writer: where the next row will be; all that are there lie before it. */
+uint32_t generation_place(const struct generation *g);
 /* Of a stream, points (values) and how many of them came late; once nobody writes any more. */
 void generation_count(const struct generation *g, uint32_t stream, uint32_t *points,
                       uint32_t *late);

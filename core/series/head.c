@@ -65,6 +65,11 @@ static int rows_add(struct head *head, struct generation *g, struct sb_bytes pay
 	return r;
 }
 
+static bool is_delete(const struct head *head, struct sb_bytes payload)
+{
+	return payload.n && payload.p[0] == RECORD_DELETE && head->deleted;
+}
+
 int head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_bytes payload)
 {
 	if (g->seq_first == 0) {
@@ -81,6 +86,8 @@ int head_fill(struct head *head, struct generation *g, uint64_t seq, struct sb_b
 			                (unsigned long long)seq);
 		}
 	}
+	if (is_delete(head, payload))
+		head->deleted(head->deleted_ud, seq, payload, generation_place(g));
 	g->seq_last = seq;
 	return 0;
 }
@@ -96,6 +103,8 @@ void head_record(struct head *head, uint64_t seq, struct sb_bytes payload)
 		if (r < 0)
 			(void)log_error(r, "newer values stay in the journal, unseen");
 	}
+	if (head->full && is_delete(head, payload)) /* for all that is in */
+		head->deleted(head->deleted_ud, seq, payload, 0);
 	if (head->full)
 		head->left_out++;
 	else

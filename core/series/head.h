@@ -19,6 +19,10 @@ struct head {
 	uint64_t max_bytes;
 	bool full;                 /* rows stay in the journal */
 	uint64_t seq_in, seq_seen; /* the last record that is in, and that came */
+	/* RECORD_DELETE came: rows of the generation before `at` are concerned. May come again with
+	 * another place, while its generation is not part of the head yet. May be NULL. */
+	void (*deleted)(void *ud, uint64_t seq, struct sb_bytes record, uint32_t at);
+	void *deleted_ud;
 	_Atomic uint64_t rows, points, bad_records, left_out;
 };
 

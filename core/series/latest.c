@@ -162,6 +162,25 @@ void latest_offer(struct latest *l, const struct row *row)
 	row_put(l, row, true);
 }
 
+void latest_forget(struct latest *l, uint32_t stream, uint64_t columns, int64_t from_ns,
+                   int64_t last_ns)
+{
+	pthread_mutex_t *lock = &l->locks[catalog_stream_device(l->catalog, stream) % LOCKS];
+	pthread_mutex_lock(lock);
+	for (uint8_t i = 0; i < ROW_COLUMNS_MAX; i++) {
+		const struct series *s = columns >> i & 1 ? catalog_at(l->catalog, stream, i)
+		                                          : NULL;
+		struct page *page = s ? numbers_get(&l->pages, s->no / PER_PAGE) : NULL;
+		struct entry *e = page ? &page->at[s->no % PER_PAGE] : NULL;
+		if (!e || e->type == SB_T_NULL || e->ts_ns < from_ns || e->ts_ns > last_ns)
+			continue;
+		if (column_is_blob(e->type))
+			free(e->v.text);
+		*e = (struct entry){ 0 };
+	}
+	pthread_mutex_unlock(lock);
+}
+
 void latest_get(struct latest *l, const struct series *s, struct series_latest *out)
 {
 	memset(out, 0, sizeof(*out));

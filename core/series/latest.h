@@ -13,4 +13,7 @@ struct latest *latest_free(struct latest *l);
 void latest_row(struct latest *l, const struct row *row); /* rows in order of arrival */
 void latest_offer(struct latest *l,
                   const struct row *row); /* an old row: only if there is none as new */
+/* Values of these columns (a mask) from these times, both included, are deleted. */
+void latest_forget(struct latest *l, uint32_t stream, uint64_t columns, int64_t from_ns,
+                   int64_t last_ns);
 void latest_get(struct latest *l, const struct series *s, struct series_latest *out);

@@ -16,6 +16,7 @@
 #include "series/merge.h"
 #include "series/slices.h"
 #include "series/source.h"
+#include "series/tombs.h"
 
 struct pass {
 	const struct pass_from *from;
@@ -32,6 +33,7 @@ struct pass {
 	struct bucket_summary summary;
 	struct grid_cell cell; /* the one last asked for */
 	struct slices *slices;
+	const struct tombs_view *tombs; /* NULL: nothing of this stream is deleted */
 };
 
 static int told(struct pass *p, int r)
@@ -50,7 +52,7 @@ static void chunk_bad(struct pass *p, int r)
 static int chunk_merge(struct pass *p, struct sb_bytes data, uint64_t rank)
 {
 	struct source *s = NULL;
-	int r = source_of_chunk(&s, p->want, data, rank);
+	int r = source_of_chunk(&s, p->want, data, rank, p->tombs);
 	if (r == SB_E_CORRUPT) {
 		chunk_bad(p, r);
 		return 0;
@@ -177,6 +179,8 @@ static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
 		r = drain(p, c->t_min_ns, false);
 	if (r < 0)
 		return r;
+	if (tombs_touch(p->tombs, c->stream, p->want->column, c->t_min_ns, c->t_max_ns, seq))
+		return chunk_merge(p, c->data, seq);
 	r = summarize(p, c);
 	if (r == SB_E_CORRUPT) {
 		chunk_bad(p, r);
@@ -195,7 +199,7 @@ static int head_merge(struct pass *p)
 		/* Read before its rows: a block that holds more of them than we see has a higher
 		 * rank. */
 		uint64_t rank = g->seq_last;
-		int r = source_of_generation(&s, p->want, g, rank);
+		int r = source_of_generation(&s, p->want, g, rank, p->tombs);
 		if (r >= 0)
 			r = merge_add(&p->merge, s);
 		if (r < 0)
@@ -227,6 +231,10 @@ static int blocks_merge(struct pass *p)
 int pass_run(const struct pass_from *from, const struct source_want *want, const struct pass_to *to)
 {
 	struct pass p = { .from = from, .want = want, .to = to, .cell = { 0, -1 } };
+	struct tombs_view *own = from->tombs ? NULL : tombs_view(from->blocks->tombs);
+	p.tombs = from->tombs ? from->tombs : own;
+	if (!tombs_has(p.tombs, want->stream))
+		p.tombs = NULL;
 	int r = head_merge(&p);
 	if (r >= 0)
 		r = blocks_merge(&p);
@@ -236,6 +244,7 @@ int pass_run(const struct pass_from *from, const struct source_want *want, const
 		r = drain(&p, 0, true);
 	merge_fini(&p.merge);
 	slices_free(p.slices);
+	tombs_view_drop(own);
 	buffer_fini(&p.bytes);
 	return r == -ECANCELED ? p.stopped : r < 0 ? r : 0;
 }

@@ -12,6 +12,7 @@ struct generation;
 struct grid;
 struct series_point;
 struct source_want;
+struct tombs_view;
 struct tierpass;
 
 struct pass_from {
@@ -22,7 +23,8 @@ struct pass_from {
 	const struct fetched *fetched; /* chunks that need not be read again; may be NULL */
 	bool (*stop)(void *ud); /* asked at each chunk: true ends it with -ECANCELED; may be NULL */
 	void *stop_ud;
-	const struct tierpass *tiers; /* for tierpass_run(); NULL: raw values only */
+	const struct tombs_view *tombs; /* what is deleted; NULL: as of now */
+	const struct tierpass *tiers;   /* for tierpass_run(); NULL: raw values only */
 };
 
 struct pass_to { /* non-zero stops */

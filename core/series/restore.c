@@ -13,21 +13,37 @@
 #include "series/chunk.h"
 #include "series/latest.h"
 #include "series/series.h"
+#include "series/tombs.h"
 
 struct restore {
 	struct latest *latest;
+	struct tombs_view *tombs;
 	struct column col;
 	int64_t ts[COLUMN_ROWS_MAX], rx[COLUMN_ROWS_MAX];
 	uint16_t flags[COLUMN_ROWS_MAX];
 	struct row row;
 };
 
-static void column_offer(struct restore *re, const struct chunk *ch, int which, uint32_t stream)
+/* The last value that is not deleted; as many as there are: none. */
+static uint32_t last_of(const struct restore *re, const struct column *col, uint32_t stream,
+                        uint64_t rank)
+{
+	uint32_t i = col->count;
+	while (i > 0 &&
+	       tombs_of_block(re->tombs, stream, re->ts[col->rows[i - 1]], rank) >> col->index & 1)
+		i--;
+	return i > 0 ? i - 1 : col->count;
+}
+
+static void column_offer(struct restore *re, const struct chunk *ch, int which, uint32_t stream,
+                         uint64_t rank)
 {
 	if (chunk_column(ch, which, &re->col) < 0)
 		return;
 	const struct column *col = &re->col;
-	uint32_t last = col->count - 1;
+	uint32_t last = last_of(re, col, stream, rank);
+	if (last == col->count)
+		return;
 	struct row_value *v = &re->row.values[0];
 	re->row.stream = stream;
 	re->row.ts_ns = re->ts[col->rows[last]];
@@ -49,12 +65,11 @@ static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
 {
 	struct restore *re = ud;
 	struct chunk ch;
-	(void)seq;
 	if (chunk_open(&ch, c->data) < 0 || chunk_times(&ch, re->ts) < 0 ||
 	    chunk_arrivals(&ch, re->ts, re->rx) < 0 || chunk_flags(&ch, re->flags) < 0)
 		return 0;
 	for (int i = 0; i < ch.columns; i++)
-		column_offer(re, &ch, i, c->stream);
+		column_offer(re, &ch, i, c->stream, seq);
 	return 0;
 }
 
@@ -90,7 +105,9 @@ int restore_latest(const struct blocks *blocks, struct catalog *catalog, struct 
 		if (stream_lacks(catalog, latest, s, whole))
 			streams[scan.n_streams++] = s;
 	re->latest = latest;
+	re->tombs = tombs_view(blocks->tombs);
 	int r = scan.n_streams ? blocks_scan(blocks, &scan, chunk_seen, re) : 0;
+	tombs_view_drop(re->tombs);
 	column_fini(&re->col);
 	return r == SB_E_CORRUPT ? 0 : r;
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <signalbox/error.h>
 
@@ -18,6 +19,7 @@
 #include "series/check.h"
 #include "series/checkpoint.h"
 #include "series/compact.h"
+#include "series/erase.h"
 #include "series/feed.h"
 #include "series/fetched.h"
 #include "series/flush.h"
@@ -31,6 +33,7 @@
 #include "series/tier.h"
 #include "series/tierpass.h"
 #include "series/tiers.h"
+#include "series/tombs.h"
 
 #define HOUR       (3600 * NS_PER_S)
 #define HEAD_TIMES 4 /* so often what a flush takes may wait in memory when the store fails */
@@ -44,6 +47,7 @@ struct series_db {
 	struct flush flush;
 	struct keeper keeper;
 	struct tiers tiers;
+	struct tombs tombs;
 	struct compact compact;
 	_Atomic uint64_t corrupt;
 };
@@ -56,6 +60,22 @@ void series_db_retime(struct series_db *db, int64_t flush_every_ns, int64_t rete
 	__atomic_store_n(&db->config.keep_ns, keep_ns, __ATOMIC_RELAXED);
 }
 
+static void days_change(void *ud, const struct tomb *t)
+{
+	struct series_db *db = ud;
+	if (tierstate_mark(&db->tiers.state, t->stream, t->from_ns, t->last_ns) < 0)
+		(void)log_error(-ENOMEM, "tiers of stream %u still tell what is deleted",
+		                t->stream);
+}
+
+static void deleted(void *ud, uint64_t seq, struct sb_bytes record, uint32_t at)
+{
+	struct series_db *db = ud;
+	int r = tombs_add(&db->tombs, seq, record, at, days_change, db);
+	if (r < 0)
+		(void)log_error(r, "journal record %llu deletes nothing", (unsigned long long)seq);
+}
+
 int series_db_new(struct series_db **out, const struct series_config *config)
 {
 	struct series_db *db = calloc(1, sizeof(*db));
@@ -63,6 +83,11 @@ int series_db_new(struct series_db **out, const struct series_config *config)
 		return -ENOMEM;
 	db->config = *config;
 	int r = head_init(&db->head, HEAD_TIMES * config->head_max_bytes);
+	tombs_init(&db->tombs);
+	db->head.deleted = deleted;
+	db->head.deleted_ud = db;
+	db->blocks.tombs = &db->tombs;
+	db->flush.tombs = &db->tombs;
 	if (r >= 0)
 		r = latest_new(&db->latest, config->catalog);
 	feed_init(&db->feed, config->journal, db->latest);
@@ -93,6 +118,7 @@ struct series_db *series_db_free(struct series_db *db)
 	flush_fini(&db->flush);
 	feed_fini(&db->feed);
 	head_fini(&db->head);
+	tombs_fini(&db->tombs);
 	latest_free(db->latest);
 	free(db);
 	return NULL;
@@ -100,13 +126,29 @@ struct series_db *series_db_free(struct series_db *db)
 
 /* ---- life */
 
+/* What was deleted after the tiers were last worked. */
+static void mark_undigested(struct series_db *db)
+{
+	struct tombs_view *v = tombs_view(&db->tombs);
+	for (size_t i = 0; v && i < v->n; i++)
+		if (v->at[i].seq > db->tiers.state.seq_digested)
+			days_change(db, &v->at[i]);
+	tombs_view_drop(v);
+}
+
 int series_db_attach(struct series_db *db, uint64_t *seq_durable)
 {
 	int r = blocks_attach(&db->blocks, db->config.host);
 	if (r < 0)
 		return log_error(r, "no plugin stores series");
 	r = checkpoint_load(db->config.docs, seq_durable);
-	return r < 0 ? r : tiers_load(&db->tiers, *seq_durable);
+	if (r >= 0)
+		r = tiers_load(&db->tiers, *seq_durable);
+	if (r >= 0)
+		r = tombs_load(&db->tombs, db->config.docs);
+	if (r >= 0)
+		mark_undigested(db);
+	return r;
 }
 
 static void replayed(void *ud, const struct row *row, uint64_t seq)
@@ -151,8 +193,23 @@ static void restore_rest(void *ud)
 		(void)log_warn(r, "cannot read old latest values");
 }
 
+/* The newest value is deleted: which one is it now? Before values of blocks are offered, because it
+ * may still be in memory. */
+static void restore_deleted(struct series_db *db)
+{
+	struct tombs_view *v = tombs_view(&db->tombs);
+	for (size_t i = 0; v && i < v->n; i++)
+		for (uint8_t c = 0; c < ROW_COLUMNS_MAX; c++) {
+			struct series *s = catalog_at(db->config.catalog, v->at[i].stream, c);
+			if (s && (v->at[i].columns >> c & 1))
+				(void)erase_find_latest(db, s);
+		}
+	tombs_view_drop(v);
+}
+
 int series_db_start(struct series_db *db)
 {
+	restore_deleted(db);
 	restore_recent(db);
 	db->flush.first = restore_rest;
 	db->flush.first_ud = db;
@@ -207,6 +264,32 @@ void series_db_latest(struct series_db *db, const struct series *s, struct serie
 	latest_get(db->latest, s, out);
 }
 
+void series_db_offer(struct series_db *db, const struct row *row)
+{
+	latest_offer(db->latest, row);
+}
+
+int series_db_delete(struct series_db *db, struct series *const *series, uint32_t n,
+                     int64_t from_ns, int64_t to_ns)
+{
+	uint64_t seq;
+	if (from_ns >= to_ns)
+		return 0;
+	int r = erase_define(&db->tombs, db->config.journal, series, n, from_ns,
+	                     to_ns == INT64_MAX ? to_ns : to_ns - 1, &seq);
+	/* Latest values follow the feed. */
+	for (int i = 0; i < 2000 && r >= 0 && db->feed.seq_out < seq; i++)
+		(void)usleep(5000);
+	for (uint32_t i = 0; i < n && r >= 0; i++)
+		r = erase_find_latest(db, series[i]);
+	return r;
+}
+
+uint64_t series_db_deleted(struct series_db *db)
+{
+	return tombs_count(&db->tombs);
+}
+
 void series_db_listen(struct series_db *db, struct series_listener *l)
 {
 	feed_listen(&db->feed, l);
@@ -238,6 +321,7 @@ struct series_view {
 	struct generation *generations[HEAD_GENERATIONS];
 	struct pass_from from;
 	struct fetched fetched;
+	struct tombs_view *tombs;
 	struct tierpass tiers;
 	int64_t first_ns, last_ns;
 };
@@ -264,6 +348,8 @@ static void view_take(struct series_db *db, struct series_view *view)
 		                         .corrupt = &db->corrupt,
 		                         .fetched = &view->fetched,
 		                         .tiers = &view->tiers };
+	view->tombs = tombs_view(&db->tombs);
+	view->from.tombs = view->tombs;
 	floors(db, &view->tiers);
 	bounds(db, view->generations, n, &view->first_ns, &view->last_ns);
 }
@@ -271,6 +357,7 @@ static void view_take(struct series_db *db, struct series_view *view)
 static void view_drop(struct series_view *view)
 {
 	fetched_fini(&view->fetched);
+	view->tombs = tombs_view_drop(view->tombs);
 	for (uint32_t i = 0; i < view->from.n; i++)
 		generation_unref(view->generations[i]);
 }

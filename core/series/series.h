@@ -83,6 +83,17 @@ struct series_latest {
 };
 void series_db_latest(struct series_db *db, const struct series *s, struct series_latest *out);
 
+void series_db_offer(struct series_db *db,
+                     const struct row *row); /* only if there is none as new */
+
+/* ---- deleting: threads that may block */
+/* Values of these series in [from, to) that were written before, in effect for good when it returns
+ * 0: durable, and gone from every answer. What only tiers still hold stays. SB_E_QUOTA: compaction
+ * has to come after first; -ETIMEDOUT: the disk does not take it now. */
+int series_db_delete(struct series_db *db, struct series *const *series, uint32_t n,
+                     int64_t from_ns, int64_t to_ns);
+uint64_t series_db_deleted(struct series_db *db); /* ranges that blocks still hold values of */
+
 /* ---- feed: every durable row, in journal order, on the process thread */
 struct series_listener {
 	void (*row)(void *ud, const struct row *row, uint64_t seq); /* must not block */

@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "series/chunk.h"
 #include "series/series.h"
+#include "series/tombs.h"
 
 struct source {
 	uint64_t rank;
@@ -69,8 +70,29 @@ static int chunk_decode(struct source *s, const struct chunk *ch, int which)
 	return r;
 }
 
+static void values_hide(struct source *s, const struct source_want *want, uint64_t rank,
+                        const struct tombs_view *tombs)
+{
+	struct column *col = &s->col;
+	bool blob = column_is_blob(col->type);
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < col->count; i++) {
+		int64_t ts = s->ts[col->rows[i]];
+		if (tombs_of_block(tombs, want->stream, ts, rank) >> want->column & 1)
+			continue;
+		col->rows[n] = col->rows[i];
+		col->quality[n] = col->quality[i];
+		if (blob)
+			col->blobs[n] = col->blobs[i];
+		else
+			col->bits[n] = col->bits[i];
+		n++;
+	}
+	col->count = n;
+}
+
 int source_of_chunk(struct source **out, const struct source_want *want, struct sb_bytes data,
-                    uint64_t rank)
+                    uint64_t rank, const struct tombs_view *tombs)
 {
 	_own_(source_freep) struct source *s = calloc(1, sizeof(*s));
 	struct chunk ch;
@@ -92,6 +114,8 @@ int source_of_chunk(struct source **out, const struct source_want *want, struct 
 		r = chunk_decode(s, &ch, which);
 	if (r < 0)
 		return r;
+	if (tombs_touch(tombs, want->stream, want->column, ch.t_min, ch.t_max, rank))
+		values_hide(s, want, rank, tombs);
 	s->rank = rank;
 	s->end = s->col.count;
 	while (s->at < s->end && s->ts[s->col.rows[s->at]] < want->from_ns)
@@ -119,8 +143,21 @@ static void chunk_get(const struct source *s, struct series_point *out)
 
 /* ---- a generation */
 
+static void rows_hide(struct generation_rows *rows, const struct source_want *want,
+                      const struct generation *g, const struct tombs_view *tombs)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct generation_row *p = &rows->p[i];
+		uint64_t gone = tombs_of_row(tombs, want->stream, p->ts_ns, g, p->at);
+		if (!(gone >> want->column & 1))
+			rows->p[n++] = *p;
+	}
+	rows->n = n;
+}
+
 int source_of_generation(struct source **out, const struct source_want *want,
-                         const struct generation *g, uint64_t rank)
+                         const struct generation *g, uint64_t rank, const struct tombs_view *tombs)
 {
 	_own_(source_freep) struct source *s = calloc(1, sizeof(*s));
 	*out = NULL;
@@ -131,6 +168,8 @@ int source_of_generation(struct source **out, const struct source_want *want,
 	s->column = want->column;
 	int r = generation_gather(g, want->stream, want->column, want->from_ns, want->last_ns,
 	                          &s->rows);
+	if (tombs)
+		rows_hide(&s->rows, want, g, tombs);
 	if (r < 0 || s->rows.n == 0)
 		return r;
 	s->row = malloc(sizeof(*s->row));

@@ -10,6 +10,7 @@
 
 struct series_point;
 struct source;
+struct tombs_view;
 
 struct source_want {
 	uint32_t stream;
@@ -18,12 +19,12 @@ struct source_want {
 };
 
 /* rank: of two values of one time the one with the higher rank is newer. *out is NULL when nothing
- * is there that is wanted. 0, SB_E_CORRUPT, -ENOMEM. */
+ * is there that is wanted and not deleted (tombs may be NULL). 0, SB_E_CORRUPT, -ENOMEM. */
 int source_of_chunk(struct source **out, const struct source_want *want, struct sb_bytes data,
-                    uint64_t rank);
+                    uint64_t rank, const struct tombs_view *tombs);
 /* The generation must live longer. */
 int source_of_generation(struct source **out, const struct source_want *want,
-                         const struct generation *g, uint64_t rank);
+                         const struct generation *g, uint64_t rank, const struct tombs_view *tombs);
 struct source *source_free(struct source *s);
 
 int64_t source_ts(const struct source *s); /* of the present value */

@@ -34,6 +34,14 @@ static inline void fake_doc_set(struct docs *docs, const struct sb_doc_put *put)
 	while (i < docs->n &&
 	       !(text_is(put->space, docs->at[i].space) && text_is(put->key, docs->at[i].key)))
 		i++;
+	if (put->doc.n == 0) { /* removes */
+		if (i < docs->n) {
+			free(docs->at[i].p);
+			docs->at[i] = docs->at[--docs->n];
+			memset(&docs->at[docs->n], 0, sizeof(docs->at[0]));
+		}
+		return;
+	}
 	if (i == docs->n) {
 		if (i == 256 || put->space.n > 15 || put->key.n > 31)
 			abort();

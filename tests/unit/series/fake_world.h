@@ -58,8 +58,14 @@ static inline int world_define(void *ud, struct sb_bytes record)
 	return 0;
 }
 
+static inline void world_committed(struct journal_commit *c)
+{
+	series_db_commit(world.db, c);
+}
+
 static inline int world_open(void)
 {
+	fake_journal.committed = world_committed;
 	uint64_t durable = 0;
 	int r = catalog_new(&world.catalog, world_define, NULL);
 	struct series_config config = { .catalog = world.catalog,
