@@ -45,8 +45,10 @@ void admit_refuse_series(struct ingest *ingest, struct device *dev, struct sb_st
 	}
 	text_show(shown, sizeof(shown), name);
 	if (r == SB_E_QUOTA)
-		snprintf(reason, sizeof(reason), "series %s: limit of %u series per device reached",
-		         shown, state_limit(&ingest->limits.series));
+		snprintf(
+			reason, sizeof(reason),
+			"series %s: limit of %u series per device reached (ingest.max-series-per-device)",
+			shown, state_limit(&ingest->limits.series));
 	else
 		snprintf(reason, sizeof(reason), "series %s: %s", shown, sb_strerror(r));
 	registry_fate(ingest->config.registry, dev, FATE_refused, 1, reason);

@@ -106,7 +106,8 @@ static void series_beyond_the_quota_are_left_out_and_the_rest_stays(void **state
 	assert_int_equal(w->points, 100);
 	assert_int_equal(world_fate(dev, FATE_refused), 10);
 	assert_string_equal(dev->reasons[FATE_refused].text,
-	                    "series m100: limit of 100 series per device reached");
+	                    "series m100: limit of 100 series per device reached "
+	                    "(ingest.max-series-per-device)");
 }
 
 static void a_payload_over_the_limit_is_refused(void **state)
