@@ -117,7 +117,8 @@ int tierout_write(struct tierout *o, const struct blocks *blocks, uint64_t seq)
 		if (r >= 0)
 			done = o->end;
 	}
-	memmove(o->items, o->items + done, (o->n - done) * sizeof(*o->items));
+	if (done)
+		memmove(o->items, o->items + done, (o->n - done) * sizeof(*o->items));
 	o->n -= done;
 	if (!o->n)
 		buffer_reset(&o->bytes);
