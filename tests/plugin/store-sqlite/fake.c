@@ -106,12 +106,25 @@ static int32_t config_str(const struct sb_config *config, const char *pointer, s
 	return 0;
 }
 
+static const struct instance *running;
+
+bool fake_keeps_files(void)
+{
+	return strcmp(sb_plugin_entry_1.descriptor(0)->id, "store-sqlite") == 0;
+}
+
+const struct instance *fake_running(void)
+{
+	return running;
+}
+
 int32_t fake_start(struct instance *in, uint32_t index, const char *dir)
 {
 	struct sb_config config = { .size = sizeof(config), .impl = dir, .str = config_str };
 	int32_t r = sb_plugin_entry_1.init(&core, "store-sqlite.so");
 
 	*in = (struct instance){ 0 };
+	running = in;
 	in->descriptor = sb_plugin_entry_1.descriptor(index);
 	if (r == 0)
 		r = in->descriptor->ops->create(&in->host, in->descriptor, &in->self);

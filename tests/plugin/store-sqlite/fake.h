@@ -1,5 +1,6 @@
-/* A host that is just large enough for store-sqlite: configuration, log, health, timers by hand. */
+/* A host that is just large enough for a store: configuration, log, health, timers by hand. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -32,6 +33,15 @@ void fake_tick(struct instance *in, uint32_t times);
 
 /* From now on, SQLite's writes beyond so many bytes find the disk full; INT64_MAX: it is not. */
 void fake_disk_room(int64_t bytes);
+
+/* The tests run against other stores too: what only one that keeps files can show stands last. */
+bool fake_keeps_files(void);
+const struct instance *fake_running(void); /* the one that was started last */
+#define fake_run(tests, of_files)                                                 \
+	_cmocka_run_group_tests("tests", tests,                                   \
+	                        sizeof(tests) / sizeof((tests)[0]) -              \
+	                                (size_t)(of_files) * !fake_keeps_files(), \
+	                        NULL, NULL)
 
 static inline struct sb_str fake_str(const char *s)
 {

@@ -382,5 +382,5 @@ int main(void)
 			a_configuration_without_an_absolute_folder_is_refused, fresh, end),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return fake_run(tests, 6);
 }

@@ -105,9 +105,10 @@ static void low_water_takes_the_oldest_and_no_more_than_it_needs(void **state)
 	write_days(8);
 	assert_int_equal(drop(T0 + 30 * DAY, 1, 0, &told), 1);
 	assert_int_equal(told.t_max_ns[0], T0 + SEC);
-	assert_true(told.bytes > 4096);
+	assert_true(told.bytes > (fake_keeps_files() ? 4096U : 500U));
 	assert_int_equal(told.rows, 10);
-	assert_non_null(strstr(told.name, "/default/2026-03/r0-1-10.blk"));
+	if (fake_keeps_files())
+		assert_non_null(strstr(told.name, "/default/2026-03/r0-1-10.blk"));
 	assert_int_equal(blocks_files(dir, ".blk", path), 7);
 	uint64_t one = told.bytes;
 	assert_int_equal(drop(T0 + 30 * DAY, one + 1, 0, &told), 2);
