@@ -126,6 +126,7 @@ int loop_turn(struct loop *loop, int64_t max_ns)
 	int n = epoll_wait(loop->epoll, loop->events, MAX_EVENTS, timeout);
 	if (n < 0 && errno != EINTR)
 		return -errno;
+	mailbox_awake(&loop->mailbox);
 	loop->n_events = n < 0 ? 0 : n;
 	take_time(loop);
 	run_events(loop);

@@ -81,10 +81,16 @@ bool mailbox_sleep(struct mailbox *mb)
 	return asleep;
 }
 
-size_t mailbox_run(struct mailbox *mb)
+void mailbox_awake(struct mailbox *mb)
 {
 	pthread_mutex_lock(&mb->lock);
 	mb->sleeping = false;
+	pthread_mutex_unlock(&mb->lock);
+}
+
+size_t mailbox_run(struct mailbox *mb)
+{
+	pthread_mutex_lock(&mb->lock);
 	struct task *tasks = mb->tasks;
 	size_t n = mb->n;
 	size_t cap = mb->cap;

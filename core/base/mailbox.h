@@ -28,6 +28,8 @@ int mailbox_post(struct mailbox *mb, void (*fn)(void *ud), void *ud);
 void mailbox_wake(struct mailbox *mb);
 /* Owner. True: nothing is there and the next post will wake; false: do not sleep. */
 bool mailbox_sleep(struct mailbox *mb);
+/* Owner. It looks before it sleeps again: posts need not wake it. */
+void mailbox_awake(struct mailbox *mb);
 /* Owner. Runs what was there at the call; tasks posted meanwhile wait for the next. Returns how
  * many. */
 size_t mailbox_run(struct mailbox *mb);

@@ -53,8 +53,9 @@ void feed_commit(struct feed *f, struct journal_commit *commit)
 		f->n++;
 	}
 	f->seq_in = journal_commit_seq_last(commit);
-	pthread_cond_signal(&f->wake);
 	pthread_mutex_unlock(&f->lock);
+	/* Not before: whoever wakes takes the lock. */
+	pthread_cond_signal(&f->wake);
 }
 
 /* ---- the thread */

@@ -112,6 +112,10 @@ void pending_completed(struct server *srv, const struct sb_completion *done, uin
 			continue;
 		}
 		struct pending_entry e = p->ring[p->head++ & (p->cap - 1)];
+		/* Its memory is long cold: what comes after the next is fetched meanwhile. */
+		const char *soon = (const char *)p->ring[(p->head + 1) & (p->cap - 1)].conn;
+		__builtin_prefetch(soon);
+		__builtin_prefetch(soon + offsetof(struct conn, n_direct));
 		if (e.conn)
 			complete(e.conn, &e, done[i].status);
 		else
