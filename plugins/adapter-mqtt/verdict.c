@@ -8,7 +8,8 @@
 #include "acl.h"
 #include "server.h"
 
-#define PLACES    1024
+#define PLACES    4096
+#define WAYS      4  /* places a topic may lie in: a thousand topics hardly push each other out */
 #define TOPIC_MAX 71 /* longer ones are asked about each time */
 
 struct verdict {
@@ -18,7 +19,7 @@ struct verdict {
 	bool allowed;
 };
 
-static uint32_t place_of(const struct server *srv, uint64_t who, struct sb_str topic)
+static uint32_t hash_of(const struct server *srv, uint64_t who, struct sb_str topic)
 {
 	uint64_t h = srv->sessions.seed ^ who;
 	const char *p = topic.p;
@@ -32,7 +33,7 @@ static uint32_t place_of(const struct server *srv, uint64_t who, struct sb_str t
 		p += k;
 		n -= k;
 	}
-	return (uint32_t)(h % PLACES);
+	return (uint32_t)h;
 }
 
 /* The table, empty again if rights have changed since; NULL without memory. */
@@ -53,10 +54,16 @@ bool verdict_of(struct verdicts *v, const struct session *s, struct sb_str topic
 
 	if (!table)
 		return acl_reads(s, topic);
-	struct verdict *found = &table[place_of(srv, s->who.id, topic)];
-	if (found->who == s->who.id && found->n == topic.n &&
-	    memcmp(found->topic, topic.p, topic.n) == 0)
-		return found->allowed;
+	uint32_t hash = hash_of(srv, s->who.id, topic);
+	struct verdict *set = &table[hash % (PLACES / WAYS) * WAYS];
+	struct verdict *found = &set[hash / PLACES % WAYS];
+	for (uint32_t i = 0; i < WAYS; i++) {
+		if (set[i].who == s->who.id && set[i].n == topic.n &&
+		    memcmp(set[i].topic, topic.p, topic.n) == 0)
+			return set[i].allowed;
+		if (!set[i].who)
+			found = &set[i];
+	}
 	found->who = s->who.id;
 	found->n = (uint8_t)topic.n;
 	memcpy(found->topic, topic.p, topic.n);
