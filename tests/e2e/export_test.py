@@ -10,7 +10,7 @@ import tempfile
 import time
 
 import cbor2
-from harness import FLEET, SIGNALBOX, ApiError, Platform, mosquitto_pub, run
+from harness import FLEET, SIGNALBOX, ApiError, Platform, eventually, run
 
 T0 = 1_700_000_000_000_000_000
 NAN = struct.unpack(">d", bytes.fromhex("fff8000000000123"))[0]
@@ -167,6 +167,40 @@ def test_an_export_that_is_cut_goes_on_and_pages_are_the_file():
             answer = p.call("telemetry.export", query="dev", page=1, **({"cursor": cursor} if cursor else {}))
             lines, cursor = lines + answer["data"], answer["cursor"]
         assert whole.startswith(lines) and lines.count("\n") == 21
+
+
+def test_an_import_that_is_cut_goes_on():
+    with tempfile.TemporaryDirectory() as folder, Platform() as p:
+        path = f"{folder}/x.csv"
+        long_file(path)
+        size = os.path.getsize(path)
+        state = f"{path}.imported"
+
+        def cut(end):
+            """Begins an import, ends something once a part is in, and says how far it came."""
+            client = subprocess.Popen([SIGNALBOX, "import", path, "--unknown", "create", "--data", p.data], stderr=subprocess.PIPE)
+            assert eventually(lambda: os.path.exists(state) or client.poll() is not None, 30)
+            end(client)
+            client.communicate(timeout=60)
+            assert os.path.exists(state), "it was over before it was cut"
+            return json.load(open(state))["offset"]
+
+        first = cut(lambda client: client.kill())
+        assert 0 < first < size, first
+        p.kill()  # what the state says is in must be in all the same
+        p.start()
+        out = good(p, "import", path)
+        assert b"going on behind line" in out.stderr and b"180,000 points stored" in out.stderr, out.stderr
+        assert not os.path.exists(state)
+        exported = good(p, "export", "--query", "dev", "--times", "ns").stdout.decode().splitlines()
+        want = set()
+        for line in open(path).read().splitlines()[1:]:
+            device, ms, temp, power, text = line.split(",")
+            for name, value in (("temp", float(temp)), ("power", float(power)), ("state", text)):
+                want.add((device, name, int(ms) * 10**6, value))
+        rows = list(csv.DictReader(exported))
+        got = {(r["device"], r["series"], int(r["time_ns"]), r["value"] if r["type"] == "text" else float(r["value"])) for r in rows}
+        assert len(rows) == len(want) and got == want
 
 
 def test_what_is_wrong_is_told_by_line():
