@@ -198,7 +198,7 @@ static int storage_new(struct app *app)
 					  .space = room_space,
 					  .reserve = app->reserve,
 					  .low_water = room_low_water(app),
-					  .retention_ns = s->storage_retention,
+					  .retention = s->retention,
 					  .keep_ns = s->storage_keep,
 					  .compact_blocks = (uint32_t)s->storage_compaction,
 					  .flushed = rows_flushed,

@@ -69,8 +69,14 @@ static void apply_tls(struct app *app)
 static void apply_times(struct app *app)
 {
 	const struct settings *s = &app->settings;
+	struct retention retention;
+	char why[200];
 
-	series_db_retime(app->series, s->series_flush_every, s->storage_retention, s->storage_keep);
+	/* It was good when it was read. */
+	(void)retention_parse(&retention,
+	                      sb_str_of(s->storage_retention, strlen(s->storage_retention)), why,
+	                      sizeof(why));
+	series_db_retime(app->series, s->series_flush_every, &retention, s->storage_keep);
 	series_db_compact_at(app->series, (uint32_t)s->storage_compaction);
 }
 

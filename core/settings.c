@@ -59,8 +59,9 @@ const struct option_spec settings_table[] = {
 	  86400000000000, "age at which values go to blocks" },
 	{ "series", "class", OPTION_TEXT, AT(series_class), "raw", NULL, 0, 0,
 	  "retention class of new blocks" },
-	{ "storage", "retention", OPTION_TIME, AT(storage_retention), "0", NULL, 0, CENTURY_NS,
-	  "values in blocks that are all older are dropped; 0: never" },
+	{ "storage", "retention", OPTION_TEXT, AT(storage_retention), RETENTION_DEFAULT, NULL, 0, 0,
+	  "how long each class of blocks is kept: raw values, tiers of minutes, hours and days (1d), "
+	  "events, raw-NAME; a time alone is for all of them; 0: for ever" },
 	{ "storage", "keep", OPTION_TIME, AT(storage_keep), "7d", NULL, 0, CENTURY_NS,
 	  "what is younger is not dropped at low water either" },
 	{ "storage", "compaction", OPTION_INT, AT(storage_compaction), "16", NULL, 0, 40,
@@ -159,6 +160,14 @@ static int profile_fill(struct settings *s)
 	return 0;
 }
 
+static int retention_fill(struct settings *s)
+{
+	const char *text = s->storage_retention;
+	char why[200];
+	int r = retention_parse(&s->retention, sb_str_of(text, strlen(text)), why, sizeof(why));
+	return r < 0 ? log_error(r, "storage.retention = %s: %s", text, why) : 0;
+}
+
 static int backup_fill(struct settings *s)
 {
 	if (schedule_take(s->backup_at, &s->backup_at_s) < 0)
@@ -179,6 +188,8 @@ int settings_fill(struct settings *s, const struct conf *conf)
 	if (r < 0)
 		return r;
 	r = profile_fill(s);
+	if (r == 0)
+		r = retention_fill(s);
 	if (r == 0)
 		r = backup_fill(s);
 	if (r < 0)
@@ -215,6 +226,7 @@ void settings_fini(struct settings *s)
 	free(s->plugins_allow);
 	free(s->series_class);
 	free(s->storage_low_water);
+	free(s->storage_retention);
 	free(s->backup_directory);
 	free(s->backup_at);
 	*s = (struct settings){ 0 };

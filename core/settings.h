@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/conf.h"
+#include "series/retention.h"
 
 enum commit_profile { COMMIT_SSD, COMMIT_FLASH, COMMIT_CUSTOM };
 
@@ -29,7 +30,9 @@ struct settings {
 	char *storage_low_water;  /* as it is written */
 	uint64_t low_water_bytes; /* of it: UINT64_MAX when it is a share */
 	uint32_t low_water_percent;
-	int64_t storage_retention, storage_keep, storage_tier_every;
+	char *storage_retention;    /* as it is written */
+	struct retention retention; /* of it */
+	int64_t storage_keep, storage_tier_every;
 	int64_t storage_compaction;
 	char *backup_directory, *backup_at;
 	int32_t backup_at_s; /* of it: seconds after midnight */

@@ -13,9 +13,11 @@
 #include "base/own.h"
 #include "base/reserve.h"
 #include "journal/journal.h"
+#include "series/aging.h"
 #include "series/blocks.h"
 #include "series/flush.h"
 #include "series/series.h"
+#include "series/tiers.h"
 
 #define TURN_NS       (500 * NS_PER_MS)
 #define AGE_FIRST_NS  (60 * NS_PER_S)
@@ -24,6 +26,17 @@
 #define LOW_AGAIN_NS  (5 * NS_PER_S) /* what readers hold is not free at once */
 #define LOW_BLOCKS    32             /* dropped in one turn */
 #define MIB           1048576.0
+
+static int64_t shortest(struct keeper *k)
+{
+	int64_t shortest = INT64_MAX;
+	pthread_mutex_lock(&k->lock);
+	for (uint32_t i = 0; i < k->retention.n; i++)
+		if (k->retention.at[i].keep_ns)
+			shortest = MIN(shortest, k->retention.at[i].keep_ns);
+	pthread_mutex_unlock(&k->lock);
+	return shortest;
+}
 
 int keeper_init(struct keeper *k, const struct series_config *config, struct blocks *blocks,
                 struct flush *flush)
@@ -34,8 +47,9 @@ int keeper_init(struct keeper *k, const struct series_config *config, struct blo
 	k->config = config;
 	k->blocks = blocks;
 	k->flush = flush;
-	k->age_at_ns = now + MIN(config->retention_ns, AGE_FIRST_NS);
+	k->retention = config->retention;
 	pthread_mutex_init(&k->lock, NULL);
+	k->age_at_ns = now + MIN(shortest(k), AGE_FIRST_NS);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&k->wake, &attr);
@@ -179,6 +193,7 @@ struct dropping {
 	struct keeper *keeper;
 	bool is_low;
 	uint64_t blocks, bytes;
+	int64_t t_max_ns;
 };
 
 static void dropped(void *ud, const struct sb_dropped *d)
@@ -191,6 +206,7 @@ static void dropped(void *ud, const struct sb_dropped *d)
 	clock_show(to, sizeof(to), d->t_max_ns);
 	drop->blocks++;
 	drop->bytes += d->bytes;
+	drop->t_max_ns = MAX(drop->t_max_ns, d->t_max_ns);
 	if (drop->is_low)
 		(void)log_warn(
 			0, "low water: dropped %.*s: values from %s to %s, %llu rows, %llu bytes",
@@ -202,39 +218,98 @@ static void dropped(void *ud, const struct sb_dropped *d)
 }
 
 /* A fault is told once. */
-static int drop_blocks(struct keeper *k, struct dropping *drop, struct sb_drop order)
+static int told_once(struct keeper *k, int r)
 {
-	const char *class_ = k->config->retention_class;
-	int r = blocks_drop(k->blocks, &order, dropped, drop);
-
-	if (r == -EOPNOTSUPP && class_) {
-		order.class_ = sb_str_of(class_, strlen(class_));
-		r = blocks_drop(k->blocks, &order, dropped, drop);
-	}
 	if (r < 0 && r != -ESHUTDOWN && r != k->fault)
 		log_error(r, "cannot drop old blocks");
 	k->fault = r < 0 ? r : 0;
 	return r;
 }
 
+static int look_at_classes(struct keeper *k, struct aging *a)
+{
+	struct retention retention;
+	int64_t safe = k->tiers ? tiers_safe(k->tiers) : INT64_MAX;
+
+	pthread_mutex_lock(&k->lock);
+	retention = k->retention;
+	pthread_mutex_unlock(&k->lock);
+	return aging_look(a, k->blocks, &retention, k->config->retention_class, clock_utc(), safe);
+}
+
+static int drop_class(struct keeper *k, struct dropping *drop, const struct aging_class *c,
+                      struct sb_drop order)
+{
+	order.class_ = sb_str_of(c->name, strlen(c->name));
+	return blocks_drop(k->blocks, &order, dropped, drop);
+}
+
+/* From then on tiers answer for it; known before it goes. */
+static int goes(struct keeper *k, const struct aging_class *c, int64_t before_ns)
+{
+	if (!k->tiers || before_ns == INT64_MIN)
+		return 0;
+	return tiers_raise(k->tiers, sb_str_of(c->name, strlen(c->name)), before_ns);
+}
+
+static int age_classes(struct keeper *k, struct dropping *drop)
+{
+	struct aging a;
+	int r = look_at_classes(k, &a);
+	int n = 0;
+
+	for (uint32_t i = 0; (r >= 0 || r == -EOPNOTSUPP) && i < a.n; i++) {
+		const struct aging_class *c = &a.at[i];
+		if (!c->due)
+			continue;
+		r = goes(k, c, c->due_ns);
+		if (r >= 0)
+			r = drop_class(k, drop, c,
+			               (struct sb_drop){ .size = sizeof(struct sb_drop),
+			                                 .before_ns = c->due_ns,
+			                                 .bytes = UINT64_MAX });
+		n += r > 0 ? r : 0;
+	}
+	return r < 0 && r != -EOPNOTSUPP ? r : n;
+}
+
 static void see_to_age(struct keeper *k)
 {
-	int64_t age = __atomic_load_n(&k->config->retention_ns, __ATOMIC_RELAXED);
+	int64_t age = shortest(k);
 	struct dropping drop = { .keeper = k };
 	int64_t now = clock_mono();
 
-	if (!age || now < k->age_at_ns)
+	if (age == INT64_MAX || now < k->age_at_ns)
 		return;
 	k->age_at_ns = now + MIN(MAX(age, NS_PER_S), AGE_EVERY_NS);
-	if (drop_blocks(k, &drop,
-	                (struct sb_drop){ .size = sizeof(struct sb_drop),
-	                                  .before_ns = clock_utc() - age,
-	                                  .bytes = UINT64_MAX }) <= 0)
+	if (told_once(k, age_classes(k, &drop)) <= 0)
 		return;
 	k->aged_blocks += drop.blocks;
 	k->aged_bytes += drop.bytes;
 	log_info("retention: %llu blocks, %.1f MiB, were older than storage.retention",
 	         (unsigned long long)drop.blocks, (double)drop.bytes / MIB);
+}
+
+/* Class by class, until enough is free. A store of 1.0 drops the oldest of all. */
+static int drop_low(struct keeper *k, struct dropping *drop, struct sb_drop order)
+{
+	struct aging a;
+	uint64_t wanted = order.bytes;
+	int r = look_at_classes(k, &a);
+	int n = 0;
+
+	if (r == -EOPNOTSUPP)
+		return told_once(k, blocks_drop(k->blocks, &order, dropped, drop));
+	for (uint32_t i = 0; r >= 0 && i < a.n && drop->bytes < wanted && n < LOW_BLOCKS; i++) {
+		order.bytes = wanted - drop->bytes;
+		order.most = (uint32_t)(LOW_BLOCKS - n);
+		drop->t_max_ns = INT64_MIN;
+		r = drop_class(k, drop, &a.at[i], order);
+		n += r > 0 ? r : 0;
+		if (r > 0 && drop->t_max_ns < INT64_MAX)
+			r = goes(k, &a.at[i], drop->t_max_ns + 1);
+	}
+	return told_once(k, r < 0 ? r : n);
 }
 
 static void say_kept(struct keeper *k)
@@ -276,13 +351,12 @@ static void see_to_low_water(struct keeper *k)
 		return;
 	k->free_before = k->free;
 	k->low_at_ns = now + LOW_AGAIN_NS;
-	int r = drop_blocks(k, &drop,
-	                    (struct sb_drop){ .size = sizeof(struct sb_drop),
-	                                      .most = LOW_BLOCKS,
-	                                      .before_ns = clock_utc() -
-	                                                   __atomic_load_n(&k->config->keep_ns,
-	                                                                   __ATOMIC_RELAXED),
-	                                      .bytes = enough - k->free });
+	int64_t keep = __atomic_load_n(&k->config->keep_ns, __ATOMIC_RELAXED);
+	int r = drop_low(k, &drop,
+	                 (struct sb_drop){ .size = sizeof(struct sb_drop),
+	                                   .most = LOW_BLOCKS,
+	                                   .before_ns = clock_utc() - keep,
+	                                   .bytes = enough - k->free });
 	if (r == 0)
 		say_kept(k);
 	k->low_blocks += drop.blocks;
@@ -370,6 +444,13 @@ void keeper_stop(struct keeper *k)
 	pthread_mutex_unlock(&k->lock);
 	(void)pthread_join(k->thread, NULL);
 	k->running = false;
+}
+
+void keeper_retain(struct keeper *k, const struct retention *retention)
+{
+	pthread_mutex_lock(&k->lock);
+	k->retention = *retention;
+	pthread_mutex_unlock(&k->lock);
 }
 
 void keeper_stats(const struct keeper *k, struct series_space *out)

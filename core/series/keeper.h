@@ -2,7 +2,8 @@
  * reserve back when the disk is nearly full. The journal makes no new segments from then on, so
  * that the reserve belongs to blocks, which free segments, and its last quarter to documents alone.
  *
- *   free space   below low water        the oldest blocks go that are older than keep_ns
+ *   free space   below low water        blocks go that are older than keep_ns: class by class
+ *                                       (aging.h), the oldest first
  *                below reserve / 4      the reserve is given back; likewise when a write fails
  *                reserve * 3 / 2 again  the reserve is made anew, if that is not merely what was
  *                                       given back: a reserve more than the least seen since */
@@ -12,22 +13,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "series/retention.h"
+
 struct blocks;
 struct flush;
 struct reserve;
 struct series_config;
 struct series_space;
+struct tiers;
 
 struct keeper {
 	const struct series_config *config;
 	struct blocks *blocks;
 	struct flush *flush;
+	struct tiers *tiers; /* NULL: there are none */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool running, stop;
-	_Atomic bool holds; /* the reserve is given back */
-	uint64_t least;     /* free since the reserve was given back; with the lock */
+	_Atomic bool holds;         /* the reserve is given back */
+	struct retention retention; /* with the lock */
+	uint64_t least;             /* free since the reserve was given back; with the lock */
 	/* the thread's */
 	bool is_low, said_kept, said_unable;
 	int fault;                                 /* of the last dropping, 0 */
@@ -49,4 +55,6 @@ bool keeper_make_room(struct keeper *k);
 bool keeper_allows_block(struct keeper *k);
 /* Nothing is written anew while room is short. */
 bool keeper_allows_rewriting(const struct keeper *k);
+/* Other times from the next look on; any thread. */
+void keeper_retain(struct keeper *k, const struct retention *retention);
 void keeper_stats(const struct keeper *k, struct series_space *out);

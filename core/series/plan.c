@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "series/blocks.h"
 #include "series/month.h"
+#include "series/numbers.h"
 #include "series/tier.h"
 
 #define DAY_NS (86400 * NS_PER_S)
@@ -42,6 +43,8 @@ static int32_t block_seen(void *ud, const struct sb_block_info *info)
 {
 	struct filling *f = ud;
 	struct plan *p = f->plan;
+	if (info->stream_max >= NUMBERS_MAX) /* of a tier: no rows are in it */
+		return 0;
 	if (p->n == p->cap) {
 		size_t cap = p->cap ? 2 * p->cap : 64;
 		struct plan_block *at = realloc(p->at, cap * sizeof(*at));

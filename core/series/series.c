@@ -52,11 +52,11 @@ struct series_db {
 	_Atomic uint64_t corrupt;
 };
 
-void series_db_retime(struct series_db *db, int64_t flush_every_ns, int64_t retention_ns,
-                      int64_t keep_ns)
+void series_db_retime(struct series_db *db, int64_t flush_every_ns,
+                      const struct retention *retention, int64_t keep_ns)
 {
 	__atomic_store_n(&db->config.flush_every_ns, flush_every_ns, __ATOMIC_RELAXED);
-	__atomic_store_n(&db->config.retention_ns, retention_ns, __ATOMIC_RELAXED);
+	keeper_retain(&db->keeper, retention);
 	__atomic_store_n(&db->config.keep_ns, keep_ns, __ATOMIC_RELAXED);
 }
 
@@ -98,6 +98,8 @@ int series_db_new(struct series_db **out, const struct series_config *config)
 	compact_init(&db->compact, &db->config, &db->blocks, &db->keeper, &db->flush);
 	db->flush.keeper = &db->keeper;
 	db->flush.tiers = &db->tiers.state;
+	if (config->tier_every_ns)
+		db->keeper.tiers = &db->tiers;
 	db->flush.consumed = &db->feed.seq_out;
 	if (r < 0) {
 		series_db_free(db);

@@ -7,6 +7,8 @@
 
 #include <signalbox/types.h>
 
+#include "series/retention.h"
+
 struct catalog;
 struct docs;
 struct grid;
@@ -35,10 +37,10 @@ struct series_config {
 	/* What fills up, keeper.h; all may be 0 or NULL. */
 	void (*space)(void *ud, uint64_t *left, uint64_t *total); /* bytes; any thread */
 	struct reserve *reserve;
-	uint64_t low_water;      /* bytes free; below, the oldest blocks go */
-	int64_t retention_ns;    /* blocks that are older go; 0: none */
-	int64_t keep_ns;         /* what is younger stays even then */
-	uint32_t compact_blocks; /* so many of one flush become one; 0: no compaction */
+	uint64_t low_water;         /* bytes free; below, the oldest blocks go */
+	struct retention retention; /* of each class; zero: for ever */
+	int64_t keep_ns;            /* what is younger stays even then */
+	uint32_t compact_blocks;    /* so many of one flush become one; 0: no compaction */
 	/* Flush thread, blocks are written: so many points of devices came with the journal records
 	 * up to seq, each point once. May be NULL. */
 	void (*flushed)(void *ud, const struct series_count *counts, size_t n, uint64_t seq);
@@ -52,8 +54,8 @@ struct series_config {
 
 int series_db_new(struct series_db **out, const struct series_config *config);
 /* Other times from the next look on; any thread. */
-void series_db_retime(struct series_db *db, int64_t flush_every_ns, int64_t retention_ns,
-                      int64_t keep_ns);
+void series_db_retime(struct series_db *db, int64_t flush_every_ns,
+                      const struct retention *retention, int64_t keep_ns);
 struct series_db *series_db_free(struct series_db *db);
 
 /* Main, at start, after the store started: the sequence number up to which blocks hold everything.

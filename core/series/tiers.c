@@ -267,6 +267,11 @@ void tiers_stop(struct tiers *t)
 	t->running = false;
 }
 
+int64_t tiers_safe(struct tiers *t)
+{
+	return tierstate_safe(&t->state);
+}
+
 int tiers_raise(struct tiers *t, struct sb_str class_, int64_t before_ns)
 {
 	if (!tierstate_raise(&t->state, class_, before_ns))

@@ -49,6 +49,8 @@ void tiers_stop(struct tiers *t);
 /* What the thread does, once a second: a pass if one is due. In tests, instead of the thread. */
 int tiers_turn(struct tiers *t);
 int tiers_pass(struct tiers *t); /* now; 0, or the fault that ended it */
+/* Raw values from here on are in no tier yet; INT64_MIN: nobody knows. Any thread. */
+int64_t tiers_safe(struct tiers *t);
 /* Values of a class before a moment are about to go; durable when it returns 0. Any thread that may
  * block. */
 int tiers_raise(struct tiers *t, struct sb_str class_, int64_t before_ns);

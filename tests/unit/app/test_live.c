@@ -70,13 +70,13 @@ void ingest_limit(struct ingest *ingest, const struct ingest_limits *limits)
 	call("ingest ");
 }
 
-void series_db_retime(struct series_db *db, int64_t flush_every_ns, int64_t retention_ns,
-                      int64_t keep_ns)
+void series_db_retime(struct series_db *db, int64_t flush_every_ns,
+                      const struct retention *retention, int64_t keep_ns)
 {
 	(void)db;
 	(void)flush_every_ns;
 	(void)keep_ns;
-	told.retention = retention_ns;
+	told.retention = retention->at[0].keep_ns;
 	call("series ");
 }
 

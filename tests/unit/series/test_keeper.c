@@ -139,12 +139,14 @@ static void a_disk_nobody_knows_is_left_alone(void **state)
 
 /* ---- age */
 
+static const struct retention a_day = { .at = { { "raw", 86400 * NS_PER_S } }, .n = 1 };
+
 static void what_is_older_goes_however_much_room_there_is(void **state)
 {
 	struct series_space s;
 
 	(void)state;
-	config.retention_ns = 86400 * NS_PER_S;
+	keeper.retention = a_day;
 	fake_store.droppable = 3;
 	clock_set(NOW, 59 * NS_PER_S);
 	keeper.age_at_ns = 60 * NS_PER_S;
@@ -167,7 +169,7 @@ static void a_store_of_1_0_drops_by_age_only(void **state)
 	fake_store.is_1_0 = true;
 	assert_int_equal(blocks_attach(&blocks, NULL), 0);
 	config.retention_class = "raw";
-	config.retention_ns = 86400 * NS_PER_S;
+	keeper.retention = a_day;
 	keeper.age_at_ns = 0;
 	(void)turn(500 * MIB, &s);
 	assert_int_equal(fake_store.dropped_before, NOW - 86400 * NS_PER_S);
