@@ -112,14 +112,14 @@ static void bar(struct compact *c, const struct plan_block *b)
 static struct plan_rules rules_of(struct compact *c)
 {
 	const struct series_config *config = c->config;
-	int64_t keep = __atomic_load_n(&config->retention_ns, __ATOMIC_RELAXED);
+	int64_t keep = keeper_keeps(c->keeper);
 	struct series_space space;
 	struct plan_rules rules = {
 		.now_ns = clock_utc(),
 		.few = MAX(__atomic_load_n(&config->compact_blocks, __ATOMIC_RELAXED), 2),
 		.inputs = INPUTS,
 		.bytes = RUN_BYTES,
-		.span_ns = keep ? MAX(keep / 10, DAY_NS) : INT64_MAX,
+		.span_ns = keep < INT64_MAX ? MAX(keep / 10, DAY_NS) : INT64_MAX,
 	};
 	keeper_stats(c->keeper, &space);
 	if (space.total)

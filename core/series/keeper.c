@@ -27,7 +27,7 @@
 #define LOW_BLOCKS    32             /* dropped in one turn */
 #define MIB           1048576.0
 
-static int64_t shortest(struct keeper *k)
+int64_t keeper_keeps(struct keeper *k)
 {
 	int64_t shortest = INT64_MAX;
 	pthread_mutex_lock(&k->lock);
@@ -49,7 +49,7 @@ int keeper_init(struct keeper *k, const struct series_config *config, struct blo
 	k->flush = flush;
 	k->retention = config->retention;
 	pthread_mutex_init(&k->lock, NULL);
-	k->age_at_ns = now + MIN(shortest(k), AGE_FIRST_NS);
+	k->age_at_ns = now + MIN(keeper_keeps(k), AGE_FIRST_NS);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&k->wake, &attr);
@@ -275,7 +275,7 @@ static int age_classes(struct keeper *k, struct dropping *drop)
 
 static void see_to_age(struct keeper *k)
 {
-	int64_t age = shortest(k);
+	int64_t age = keeper_keeps(k);
 	struct dropping drop = { .keeper = k };
 	int64_t now = clock_mono();
 

@@ -57,4 +57,5 @@ bool keeper_allows_block(struct keeper *k);
 bool keeper_allows_rewriting(const struct keeper *k);
 /* Other times from the next look on; any thread. */
 void keeper_retain(struct keeper *k, const struct retention *retention);
+int64_t keeper_keeps(struct keeper *k); /* the shortest time of all classes; INT64_MAX: none */
 void keeper_stats(const struct keeper *k, struct series_space *out);

@@ -17,7 +17,6 @@ struct fake_chunk {
 	uint64_t seq;
 	size_t order;
 	uint64_t block; /* its number */
-	int64_t block_t_max;
 	char class_[33];
 	bool gone;
 };
@@ -71,11 +70,9 @@ static inline void fake_chunk_push(const struct sb_chunk *c, const struct sb_blo
 	struct fake_chunk *f = &fake_store.at[fake_store.n++];
 	uint8_t *copy = malloc(c->data.n);
 	memcpy(copy, c->data.p, c->data.n);
-	*f = (struct fake_chunk){ .c = *c,
-		                  .seq = b->seq_max,
-		                  .order = fake_store.n,
-		                  .block = number,
-		                  .block_t_max = b->t_max_ns };
+	*f = (struct fake_chunk){
+		.c = *c, .seq = b->seq_max, .order = fake_store.n, .block = number
+	};
 	memcpy(f->class_, b->class_.p, b->class_.n);
 	f->c.data.p = copy;
 }
@@ -222,25 +219,23 @@ static inline int32_t fake_stats(void *self, struct sb_store_stats *out)
 /* Blocks of a class that end before, as a store does it. */
 static inline int32_t fake_forget(const struct sb_drop *order)
 {
-	int32_t chunks = 0;
-	size_t n = 0;
+	int32_t blocks = 0;
 	pthread_mutex_lock(&fake_store.lock);
-	for (size_t i = 0; i < fake_store.n; i++) {
-		struct fake_chunk *f = &fake_store.at[i];
+	for (size_t i = fake_store.n_list; i-- > 0;) {
+		const struct fake_block *b = &fake_store.list[i];
 		bool is_of = !order->class_.n ||
-		             (strlen(f->class_) == order->class_.n &&
-		              !memcmp(f->class_, order->class_.p, order->class_.n));
-		if (!is_of || f->block_t_max >= order->before_ns) {
-			fake_store.at[n++] = *f;
+		             (strlen(b->class_) == order->class_.n &&
+		              !memcmp(b->class_, order->class_.p, order->class_.n));
+		if (!is_of || b->info.t_max_ns >= order->before_ns)
 			continue;
-		}
-		free((void *)(uintptr_t)f->c.data.p);
-		chunks++;
+		fake_block_forget(i);
+		blocks++;
 	}
-	fake_store.n = n;
 	pthread_mutex_unlock(&fake_store.lock);
-	return chunks;
+	return blocks;
 }
+
+static char fake_asked[256]; /* classes of drops */
 
 static inline int32_t fake_drop(void *self, const struct sb_drop *order, sb_dropped_fn fn, void *ud)
 {
@@ -249,6 +244,9 @@ static inline int32_t fake_drop(void *self, const struct sb_drop *order, sb_drop
 	int32_t n = 0;
 	(void)self;
 	fake_store.order = *order;
+	size_t told = strlen(fake_asked);
+	(void)snprintf(fake_asked + told, sizeof(fake_asked) - told, "%s%.*s", told ? " " : "",
+	               (int)order->class_.n, order->class_.p ? order->class_.p : "");
 	if (fake_store.forgets)
 		return fake_forget(order);
 	for (; fake_store.droppable && bytes < order->bytes; n++) {

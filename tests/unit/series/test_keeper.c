@@ -33,12 +33,22 @@ static void space(void *ud, uint64_t *left, uint64_t *total)
 	*total = 1000 * MIB;
 }
 
+/* What droppable blocks are of; the store tells of one of them. */
+static void there_is(const char *class_, int64_t t_max_ns)
+{
+	struct fake_block b;
+	fake_block_begin(&b, &(struct sb_block){ .class_ = sb_str_of(class_, strlen(class_)),
+	                                         .t_max_ns = t_max_ns });
+	fake_block_add(&b);
+}
+
 static int fresh(void **state)
 {
 	(void)state;
 	clock_set(NOW, NS_PER_S);
 	room = 500 * MIB;
 	keeper = (struct keeper){ 0 };
+	there_is("raw", NOW - 2 * 86400 * NS_PER_S);
 	config = (struct series_config){
 		.journal = &fake_journal,
 		.space = space,
@@ -155,10 +165,32 @@ static void what_is_older_goes_however_much_room_there_is(void **state)
 	clock_set(NOW, 61 * NS_PER_S);
 	assert_int_equal(turn(500 * MIB, &s), SERIES_SPACE_OK);
 	assert_int_equal(s.aged_blocks, 3);
-	assert_int_equal(fake_store.order.before_ns, NOW - 86400 * NS_PER_S);
+	assert_int_equal(fake_store.order.before_ns, NOW - 2 * 86400 * NS_PER_S + 1);
 	fake_store.droppable = 3;
 	(void)turn(500 * MIB, &s);
 	assert_int_equal(s.aged_blocks, 3); /* not at once again */
+}
+
+/* Each droppable block is of the class that is asked for first. */
+static void raw_values_go_before_their_tiers(void **state)
+{
+	struct series_space s;
+
+	(void)state;
+	*fake_asked = 0;
+	there_is("1h", NOW - 900 * 86400 * NS_PER_S);
+	there_is("raw-fast", NOW - 3 * 86400 * NS_PER_S);
+	keeper.retention = (struct retention){
+		.at = { { "raw", 90 * 86400 * NS_PER_S }, { "raw-fast", 10 * 86400 * NS_PER_S } }, .n = 2
+	};
+	fake_store.droppable = 100;
+	(void)turn(99 * MIB, &s);
+	assert_string_equal(fake_asked, "raw-fast");
+	fake_store.droppable = 0;
+	*fake_asked = 0;
+	clock_set(NOW, 100 * NS_PER_S);
+	(void)turn(98 * MIB, &s);
+	assert_string_equal(fake_asked, "raw-fast raw 1h");
 }
 
 static void a_store_of_1_0_drops_by_age_only(void **state)
@@ -299,6 +331,7 @@ int main(void)
 		TEST(it_says_when_all_that_is_left_is_to_be_kept),
 		TEST(a_disk_nobody_knows_is_left_alone),
 		TEST(what_is_older_goes_however_much_room_there_is),
+		TEST(raw_values_go_before_their_tiers),
 		TEST(a_store_of_1_0_drops_by_age_only),
 		TEST(the_reserve_is_really_there),
 		TEST(a_full_disk_gets_it_back_and_the_journal_none_of_it),
