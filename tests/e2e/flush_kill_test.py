@@ -109,6 +109,45 @@ def test_counters_are_exact_after_kills():
         assert fates(p, "d1")["accepted"] == 2 * sent
 
 
+def test_deleted_values_stay_away_after_kills():
+    t0 = 1790000000000
+
+    def send(p, first, n, add):
+        for i in range(first, first + n, 50):
+            rows = ",".join('{"ts":%d,"values":{"a":%d,"b":1}}' % (t0 + 1000 * k, k + add) for k in range(i, min(i + 50, first + n)))
+            assert mosquitto_pub(p, "devices/d1/telemetry", f"[{rows}]", "-q", "1", "-i", "d1").returncode == 0
+
+    def values(p, series):
+        return [(int(ts - t0) // 1000, value) for ts, value, *_ in p.points("d1", series).get(series, [])]
+
+    with Platform(*SETS, "storage.compaction=2") as p:
+        send(p, 0, 200, 0)
+        assert eventually(lambda: p.call("system.info")["series"]["head_rows"] == 0)
+        send(p, 200, 100, 0)
+        where = {"device": "d1", "series": ["a"], "from": t0 + 50000, "to": t0 + 250000}
+        assert p.call("telemetry.delete", dry_run=True, **where) == {"series": 1, "values": 200, "complete": True}
+        assert len(values(p, "a")) == 300
+        assert p.call("telemetry.delete", **where) == {"series": 1}
+        want = [(k, k) for k in range(300) if not 50 <= k < 250]
+        assert values(p, "a") == want
+        p.kill()
+        p.start()
+        assert values(p, "a") == want and len(values(p, "b")) == 300
+        send(p, 100, 20, 1000)
+        want = sorted(want + [(k, k + 1000) for k in range(100, 120)])
+        assert values(p, "a") == want
+        assert eventually(lambda: p.call("system.info")["compaction"]["deleted_ranges"] == 0, 60), p.call("system.info")
+        p.kill()
+        p.start()
+        assert values(p, "a") == want and len(values(p, "b")) == 300
+        p.call("telemetry.delete", query="", **{"from": 0, "to": t0 * 2})
+        assert values(p, "a") == [] and values(p, "b") == []
+        send(p, 0, 1, 7)
+        p.kill()
+        p.start()
+        assert values(p, "a") == [(0, 7)]
+
+
 def test_reasons_and_kept_payloads_survive_a_stop():
     with Platform(*SETS) as p:
         mosquitto_pub(p, "devices/d1/telemetry", '{"a":', "-q", "1", "-i", "d1")

@@ -84,6 +84,7 @@ static void give_compaction(struct wire *w, const struct api *api)
 	wire_key_u64(w, "blocks", c.blocks_in);
 	wire_key_u64(w, "rows_in", c.rows_in);
 	wire_key_u64(w, "rows_out", c.rows_out);
+	wire_key_u64(w, "deleted_ranges", series_db_deleted(api->config.series));
 	wire_key_u64(w, "bytes_in", c.bytes_in);
 	wire_key_u64(w, "bytes_out", c.bytes_out);
 	wire_key(w, "running");
