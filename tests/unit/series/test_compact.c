@@ -124,12 +124,15 @@ static void months_stay_apart_and_what_comes_late_is_taken_in(void **state)
 
 static void a_stream_larger_than_memory_allows_goes_in_parts(void **state)
 {
-	struct row_value v = { .type = SB_T_F64 };
-	uint8_t series = 0;
+	char text[24];
+	struct row_value v = { .type = SB_T_STR };
+	uint8_t series = 3;
 	(void)state;
+	v.v.blob = (struct sb_bytes){ (const uint8_t *)text, sizeof(text) };
 	for (int f = 0; f < 3; f++) {
-		for (int i = 0; i < 12000; i++) {
-			v.v.u = world_rnd() & 0xbfffffffffffffff; /* 8 bytes each: 288 KiB in all */
+		for (int i = 0; i < 4000; i++) { /* 288 KiB that nothing compresses */
+			for (size_t k = 0; k < sizeof(text); k++)
+				text[k] = (char)world_rnd();
 			world_insert(&v, &series, 1, WORLD_BASE + (f + 3 * i) * 1000000LL,
 			             WORLD_BASE, 0);
 		}
