@@ -521,6 +521,33 @@ export interface Methods {
       errors: string[];
     };
   };
+  /** Deletes the values a range of series holds now, for good: when it answers, they are gone from every answer, also after a crash. What comes later with the same times stays. Of times whose raw values are gone already, what tiers tell stays. Role: operator. */
+  "telemetry.delete": {
+    params: {
+      /** device id; or devices, or query */
+      device?: string;
+      /** ids of several devices */
+      devices?: string[];
+      /** devices by the words of device.list; "" is all of them */
+      query?: string;
+      /** names; * stands for any text, ? for one character; absent: all */
+      series?: string[];
+      /** inclusive, milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+      from: number;
+      /** exclusive */
+      to: number;
+      /** only count what would go */
+      dry_run?: boolean;
+    };
+    result: {
+      /** that were chosen */
+      series: number;
+      /** with dry_run */
+      values?: number;
+      /** with dry_run; false: there are more values than were counted in 15 s */
+      complete?: boolean;
+    };
+  };
   /** Raw points as they are stored, exact to the bit, a page at a time: device by device, in order of time. The pages after each other are the file. Role: viewer. */
   "telemetry.export": {
     params: {
