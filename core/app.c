@@ -344,6 +344,7 @@ static int api_new_all(struct app *app)
 					  .tls = app->tls,
 					  .origins = s->http_origins,
 					  .max_clients = (uint32_t)s->http_max_clients,
+					  .zone = s->site_zone,
 					  .provisioning = s->provisioning,
 					  .host = app->host,
 					  .docs = app->docs,

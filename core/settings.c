@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/zone.h"
 
 #define AT(member) offsetof(struct settings, member)
 #define CENTURY_NS (36500LL * 86400 * 1000000000)
@@ -17,6 +18,8 @@
 const struct option_spec settings_table[] = {
 	{ "log", "level", OPTION_CHOICE, AT(log_level), "info", "trace|debug|info|warn|error", 0, 0,
 	  "least important lines that are written" },
+	{ "site", "zone", OPTION_TEXT, AT(site_zone), "", NULL, 0, 0,
+	  "time zone in which days, weeks and months begin, as Europe/Berlin; empty: this machine's" },
 	{ "http", "listen", OPTION_TEXT, AT(http_listen), "127.0.0.1:8080", NULL, 0, 0,
 	  "address of API, console, metrics; port 0 takes a free one" },
 	{ "http", "console", OPTION_TEXT, AT(http_console), "", NULL, 0, 0,
@@ -179,12 +182,32 @@ static int backup_fill(struct settings *s)
 	return 0;
 }
 
+static int zone_fill(struct settings *s)
+{
+	struct zone *zone = NULL;
+	char name[ZONE_NAME_MAX + 1];
+
+	if (!*s->site_zone) {
+		zone_system(name, sizeof(name));
+		free(s->site_zone);
+		s->site_zone = strdup(name);
+		return s->site_zone ? 0 : -ENOMEM;
+	}
+	int r = zone_load(&zone, sb_str_of(s->site_zone, strlen(s->site_zone)));
+
+	zone_free(zone);
+	return r < 0 ? log_error(r, "site.zone = %s is not in this machine's tzdata", s->site_zone)
+	             : 0;
+}
+
 int settings_fill(struct settings *s, const struct conf *conf)
 {
 	int r = conf_fill(conf, settings_table, s, report, NULL);
 	if (r < 0)
 		return r;
 	r = low_water_fill(s);
+	if (r == 0)
+		r = zone_fill(s);
 	if (r < 0)
 		return r;
 	r = profile_fill(s);
@@ -215,6 +238,7 @@ bool settings_has_section(const char *name)
 
 void settings_fini(struct settings *s)
 {
+	free(s->site_zone);
 	free(s->http_listen);
 	free(s->http_console);
 	free(s->http_origins);

@@ -10,6 +10,7 @@ enum commit_profile { COMMIT_SSD, COMMIT_FLASH, COMMIT_CUSTOM };
 
 struct settings {
 	int log_level;
+	char *site_zone;
 	char *http_listen, *http_console;
 	char *http_origins; /* space-separated */
 	bool http_insecure;

@@ -44,6 +44,7 @@ struct api_config {
 	const char *console_dir; /* NULL: no console */
 	struct tls *tls;         /* NULL: plaintext */
 	const char *origins;     /* allowed besides our own, separated by spaces; "": none */
+	const char *zone;        /* of buckets of the calendar */
 	int provisioning;        /* enum provisioning, for system.info */
 	uint32_t max_clients;
 	const struct api_platform *platform;

@@ -11,6 +11,7 @@
 #include "registry/credential.h"
 #include "registry/registry.h"
 #include "series/catalog.h"
+#include "series/kind.h"
 #include "series/series.h"
 
 #define SERIES_SHOWN 2048
@@ -161,6 +162,9 @@ void describe_series(struct wire *w, struct api *api, const struct series *s)
 	wire_key_text(w, "type",
 	              latest.type < ARRAY_LEN(type_names) ? type_names[latest.type] : "none");
 	types_give(w, s);
+	wire_key_text(w, "kind", kind_name(kind_of(s)));
+	wire_key(w, "kind_said");
+	wire_bool(w, s->kind != SB_KIND_UNKNOWN);
 	if (latest.type != SB_T_NULL) {
 		wire_key(w, "latest");
 		latest_give(w, &latest);

@@ -112,6 +112,7 @@ int api_new(struct api **out, const struct api_config *config)
 	if (!api)
 		return -ENOMEM;
 	api->config = *config;
+	snprintf(api->zone, sizeof(api->zone), "%s", config->zone);
 	api->tick.fn = on_tick;
 	api->started_ns = clock_utc();
 	api->access.users = config->users;

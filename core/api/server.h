@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "api/limiter.h"
 #include "base/loop.h"
+#include "base/zone.h"
 
 struct assets;
 struct jobs;
@@ -57,7 +58,7 @@ struct api {
 	bool threaded;
 	_Atomic bool stopping, ready;
 	struct timer tick;
-	char cookie[32], url_path[300];
+	char cookie[32], url_path[300], zone[ZONE_NAME_MAX + 1];
 	uint32_t connections, sessions;
 	int64_t checked_ns; /* when tokens of sessions were looked at */
 	struct session *first_session;

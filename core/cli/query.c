@@ -1,4 +1,5 @@
 /* query, series list: history. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +13,33 @@
 static const struct cli_option query_options[] = {
 	{ "from", "TIME", "1h (ago), 2026-01-02T03:04:05Z, or ms since 1970; default: a day ago" },
 	{ "to", "TIME", "default: now" },
-	{ "bucket", "TIME", "10s, 5m, 1h: count, min, max, mean, first, last of each" },
+	{ "every", "WIDTH", "buckets: 10s, 5m, 6h, 1d, 1w, 1M, 1y, as the calendar has them" },
+	{ "zone", "NAME", "time zone of buckets, as Europe/Berlin; default: the platform's" },
+	{ "aggregate", "LIST",
+	  "of each bucket: mean,p95,...; default: count,min,max,mean,first,last" },
 	{ "limit", "N", "values or buckets per series, 100,000 at most" },
 	{ "newest", NULL, "newest first" },
 	{ "csv", NULL, "comma-separated" },
 	{ NULL, NULL, NULL },
 };
 
-static int take_options(struct cli *cli, json_t *params)
+/* "mean,p95" to an array. */
+static json_t *split(const char *list)
+{
+	json_t *out = json_array();
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		json_array_append_new(out, json_stringn(list, n));
+		list += n + (list[n] == ',');
+	}
+	return out;
+}
+
+static int take_times(struct cli *cli, json_t *params)
 {
 	static const char *const times[] = { "from", "to" };
-	const char *bucket = cli_option(cli, "bucket", 0);
-	const char *limit = cli_option(cli, "limit", 0);
 	double ms;
 
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
@@ -34,15 +50,29 @@ static int take_options(struct cli *cli, json_t *params)
 		if (text)
 			json_object_set_new(params, times[i], json_real(ms));
 	}
-	if (bucket && when_duration(bucket, &ms) < 0)
-		return cli_usage(cli, "--bucket: '%s' is not a duration like 10s, 5m, 1h", bucket);
-	if (bucket)
-		json_object_set_new(params, "bucket", json_real(ms));
+	return CLI_OK;
+}
+
+static int take_options(struct cli *cli, json_t *params)
+{
+	const char *every = cli_option(cli, "every", 0);
+	const char *zone = cli_option(cli, "zone", 0);
+	const char *aggregate = cli_option(cli, "aggregate", 0);
+	const char *limit = cli_option(cli, "limit", 0);
+
+	if (!every && (zone || aggregate))
+		return cli_usage(cli, "--%s needs --every", zone ? "zone" : "aggregate");
+	if (every)
+		json_object_set_new(params, "bucket", json_string(every));
+	if (zone)
+		json_object_set_new(params, "zone", json_string(zone));
+	if (aggregate)
+		json_object_set_new(params, "aggregate", split(aggregate));
 	if (limit)
 		json_object_set_new(params, "limit", json_integer(strtoll(limit, NULL, 10)));
 	if (cli_option(cli, "newest", 0))
 		json_object_set_new(params, "order", json_string("desc"));
-	return CLI_OK;
+	return take_times(cli, params);
 }
 
 /* ---- printing */
@@ -62,10 +92,27 @@ static void csv_text(const char *text)
 		putchar('"');
 }
 
+/* [[value, ms], ...] as "on 3600s; off 12.5s". */
+static char *states_text(char *buf, size_t cap, const json_t *states)
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < json_array_size(states) && n < cap; i++) {
+		const json_t *state = json_array_get(states, i);
+		char value[100];
+
+		show_text(value, sizeof(value), json_array_get(state, 0));
+		n += (size_t)snprintf(buf + n, cap - n, "%s%s %.9gs", n ? "; " : "", value,
+		                      json_number_value(json_array_get(state, 1)) / 1000);
+	}
+	return buf;
+}
+
 static void csv_series(const json_t *s)
 {
 	const json_t *rows = json_object_get(s, "points");
-	char text[64];
+	char text[1024];
 
 	rows = rows ? rows : json_object_get(s, "buckets");
 	for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -80,6 +127,8 @@ static void csv_series(const json_t *s)
 			putchar(',');
 			if (json_is_string(value))
 				csv_text(json_string_value(value));
+			else if (json_is_array(value))
+				csv_text(states_text(text, sizeof(text), value));
 			else if (json_is_boolean(value))
 				fputs(json_is_true(value) ? "true" : "false", stdout);
 			else if (!json_is_null(value))
@@ -89,6 +138,28 @@ static void csv_series(const json_t *s)
 	}
 }
 
+/* "TIME MEAN P95", or the usual ones where the answer names no columns. */
+static void headers(char *buf, size_t cap, const json_t *columns, const char *usual)
+{
+	size_t n = (size_t)snprintf(buf, cap, "%s", columns ? "TIME" : usual);
+
+	for (size_t i = 0; i < json_array_size(columns) && n < cap; i++)
+		n += (size_t)snprintf(buf + n, cap - n, " %s",
+		                      json_string_value(json_array_get(columns, i)));
+	for (size_t i = 0; buf[i]; i++)
+		buf[i] = (char)toupper((unsigned char)buf[i]);
+}
+
+static void cell(struct show *t, const json_t *value)
+{
+	char text[400];
+
+	if (json_is_array(value))
+		show_cell(t, states_text(text, sizeof(text), value));
+	else
+		show_value(t, value);
+}
+
 static void table_series(const json_t *s)
 {
 	const json_t *points = json_object_get(s, "points");
@@ -96,27 +167,42 @@ static void table_series(const json_t *s)
 	char device[300];
 	char name[300];
 	char unit[100];
+	char text[300];
 	struct show t;
 
 	show_text(unit, sizeof(unit), json_object_get(s, "unit"));
 	printf("%s/%s%s%s\n", show_text(device, sizeof(device), json_object_get(s, "device")),
 	       show_text(name, sizeof(name), json_object_get(s, "name")), *unit ? " in " : "",
 	       unit);
-	show_begin(&t, points ? "TIME VALUE QUALITY FLAGS" : "TIME COUNT MIN MAX MEAN FIRST LAST");
+	headers(text, sizeof(text), points ? NULL : json_object_get(s, "columns"),
+	        points ? "TIME VALUE QUALITY FLAGS" : "TIME COUNT MIN MAX MEAN FIRST LAST");
+	show_begin(&t, text);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
 
 		show_time(&t, json_array_get(row, 0));
-		for (size_t k = 1; k < (points ? 4 : 7); k++)
-			show_value(&t, json_array_get(row, k));
+		for (size_t k = 1; k < (size_t)t.columns; k++)
+			cell(&t, json_array_get(row, k));
 	}
 	show_end(&t);
+	if (json_object_get(s, "unfit"))
+		puts(show_text(text, sizeof(text), json_object_get(s, "unfit")));
 	if (json_is_true(json_object_get(s, "truncated")))
 		puts("… there is more: --limit, or a later --from");
 	puts("");
 }
 
-static void print_answer(const struct cli *cli, const json_t *answer, bool headers)
+static void csv_headers(const struct cli *cli)
+{
+	const char *asked = cli_option(cli, "aggregate", 0);
+
+	printf("device,series,time_ms,%s\n", asked ? asked
+	                                     : cli_option(cli, "every", 0)
+	                                             ? "count,min,max,mean,first,last"
+	                                             : "value,quality,flags");
+}
+
+static void print_answer(const struct cli *cli, const json_t *answer, bool first)
 {
 	const json_t *series = json_object_get(answer, "series");
 
@@ -124,10 +210,8 @@ static void print_answer(const struct cli *cli, const json_t *answer, bool heade
 		show_lines(series);
 		return;
 	}
-	if (cli_option(cli, "csv", 0) && headers)
-		puts(cli_option(cli, "bucket", 0)
-		             ? "device,series,time_ms,count,min,max,mean,first,last"
-		             : "device,series,time_ms,value,quality,flags");
+	if (cli_option(cli, "csv", 0) && first)
+		csv_headers(cli);
 	for (size_t i = 0; i < json_array_size(series); i++) {
 		if (cli_option(cli, "csv", 0))
 			csv_series(json_array_get(series, i));
@@ -138,7 +222,7 @@ static void print_answer(const struct cli *cli, const json_t *answer, bool heade
 
 /* Series of one device in one call; args[i] is "DEVICE", "DEVICE/SERIES" or a series of the last.
  */
-static int query_one(struct cli *cli, const char *device, json_t *names, bool headers)
+static int query_one(struct cli *cli, const char *device, json_t *names, bool first)
 {
 	json_t *params = json_pack("{s:s}", "device", device);
 	json_t *answer = NULL;
@@ -153,7 +237,7 @@ static int query_one(struct cli *cli, const char *device, json_t *names, bool he
 	}
 	r = cli_call(cli, "telemetry.query", params, &answer);
 	if (r == CLI_OK)
-		print_answer(cli, answer, headers);
+		print_answer(cli, answer, first);
 	json_decref(answer);
 	return r;
 }
@@ -186,6 +270,25 @@ static int query_run(struct cli *cli)
 	return r;
 }
 
+static int query_kind(struct cli *cli)
+{
+	const char *slash = strchr(cli->args[0], '/');
+	json_t *answer = NULL;
+
+	if (!slash)
+		return cli_usage(cli, "'%s' is not DEVICE/SERIES", cli->args[0]);
+	int r = cli_call(cli, "series.update",
+	                 json_pack("{s:s%, s:s, s:s}", "device", cli->args[0],
+	                           (size_t)(slash - cli->args[0]), "name", slash + 1, "kind",
+	                           cli->args[1]),
+	                 &answer);
+
+	if (r == CLI_OK && cli->json)
+		show_json(json_object_get(answer, "series"));
+	json_decref(answer);
+	return r;
+}
+
 static int query_series(struct cli *cli)
 {
 	json_t *params = json_pack("{s:s, s:i}", "device", cli->args[0], "limit", 1000);
@@ -197,12 +300,13 @@ static int query_series(struct cli *cli)
 	if (r == CLI_OK && cli->json) {
 		show_lines(list);
 	} else if (r == CLI_OK) {
-		show_begin(&t, "SERIES TYPE VALUE UNIT TIME");
+		show_begin(&t, "SERIES KIND TYPE VALUE UNIT TIME");
 		for (size_t i = 0; i < json_array_size(list); i++) {
 			const json_t *s = json_array_get(list, i);
 			const json_t *latest = json_object_get(s, "latest");
 
 			show_value(&t, json_object_get(s, "name"));
+			show_value(&t, json_object_get(s, "kind"));
 			show_value(&t, json_object_get(s, "type"));
 			show_value(&t, json_object_get(latest, "value"));
 			show_value(&t, json_object_get(s, "unit"));
@@ -217,6 +321,9 @@ static int query_series(struct cli *cli)
 const struct command query_commands[] = {
 	{ "series list", "DEVICE", "Series of a device with their newest values.", NULL,
 	  query_series, 1, 1 },
+	{ "series kind", "DEVICE/SERIES KIND",
+	  "What it is: gauge, counter, absolute, state, text, event, auto.", NULL, query_kind, 2,
+	  2 },
 	{ "query", "DEVICE [SERIES...]", "History; also as DEVICE/SERIES, of several devices.",
 	  query_options, query_run, 1, -1 },
 	{ 0 },

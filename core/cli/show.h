@@ -9,7 +9,7 @@
 void show_json(const json_t *value);  /* one line */
 void show_lines(const json_t *array); /* one line per item */
 
-#define SHOW_COLUMNS_MAX 12
+#define SHOW_COLUMNS_MAX 20
 struct show { /* a table: rows are kept until show_end(), for their widths */
 	int columns, at;
 	char **cells;

@@ -197,7 +197,7 @@ static void abandon(struct sb_host *handle, struct sb_batch *pub)
 static int32_t resolve(struct sb_host *handle, const struct sb_series_key *key, sb_series *out)
 {
 	struct producer *p = producer_of(instance_of(handle));
-	if (!p || !key || key->size < sizeof(*key))
+	if (!p || !key || key->size < offsetof(struct sb_series_key, kind))
 		return SB_E_FAIL;
 	struct ingest *ingest = p->ingest;
 	struct device *dev = registry_get(ingest->config.registry, key->device);
@@ -210,6 +210,9 @@ static int32_t resolve(struct sb_host *handle, const struct sb_series_key *key, 
 		admit_refuse_series(ingest, dev, key->name, r);
 		return r;
 	}
+	/* What a series is may be lost, but not its value for that. */
+	if (SB_HAS(key, kind) && key->kind <= SB_KIND_EVENT && !series->kind)
+		(void)catalog_kind(ingest->config.catalog, series, (uint8_t)key->kind, false);
 	*out = series_handle(series);
 	return 0;
 }

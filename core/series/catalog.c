@@ -1,56 +1,17 @@
 #include "series/catalog.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <signalbox/error.h>
+#include <signalbox/services.h>
 
-#include "base/buffer.h"
-#include "base/log.h"
 #include "base/own.h"
 #include "base/text.h"
-#include "host/docs.h"
 #include "model/record.h"
+#include "series/catalog_inner.h"
 #include "series/definition.h"
-#include "series/names.h"
-#include "series/numbers.h"
-#include "series/places.h"
-#include "series/saving.h"
-
-#define LOG_MODULE "catalog"
-
-#define RECORD_VERSION 1
-
-struct series_set {
-	struct catalog *cat;
-	uint32_t device_no;
-	_Atomic uint32_t count; /* that are listed */
-	struct series *_Atomic first;
-	struct series *last; /* the rest under cat->lock */
-	uint32_t made;       /* listed or not */
-	struct series_set *next_dirty;
-	bool dirty;
-	struct names names;
-};
-
-struct catalog {
-	pthread_mutex_t lock; /* who makes something holds it */
-	catalog_define_fn define;
-	void *ud;
-	struct numbers sets, series;
-	struct places places;
-	uint32_t next_series, sets_end;
-	struct series_set *dirty;
-	struct buffer record;
-};
-
-struct entry { /* a series and the bytes of its texts: name, then room for a unit */
-	struct series s;
-	bool is_listed; /* it has a place: a value of it was stored */
-	char text[];
-};
 
 int catalog_new(struct catalog **out, catalog_define_fn define, void *ud)
 {
@@ -58,6 +19,7 @@ int catalog_new(struct catalog **out, catalog_define_fn define, void *ud)
 	if (!cat)
 		return -ENOMEM;
 	pthread_mutex_init(&cat->lock, NULL);
+	pthread_mutex_init(&cat->save_lock, NULL);
 	cat->define = define;
 	cat->ud = ud;
 	cat->next_series = 1;
@@ -92,6 +54,7 @@ struct catalog *catalog_free(struct catalog *cat)
 	numbers_fini(&cat->series);
 	numbers_fini(&cat->sets);
 	buffer_fini(&cat->record);
+	pthread_mutex_destroy(&cat->save_lock);
 	pthread_mutex_destroy(&cat->lock);
 	free(cat);
 	return NULL;
@@ -147,7 +110,7 @@ uint32_t catalog_streams(const struct catalog *cat)
 
 /* ---- making, all under cat->lock */
 
-static struct series_set *set_get(struct catalog *cat, uint32_t device_no)
+struct series_set *catalog_set_get(struct catalog *cat, uint32_t device_no)
 {
 	struct series_set *set = numbers_get(&cat->sets, device_no);
 	if (set || device_no == 0)
@@ -166,7 +129,7 @@ static struct series_set *set_get(struct catalog *cat, uint32_t device_no)
 	return set;
 }
 
-static void set_dirty(struct series_set *set)
+void catalog_set_dirty(struct series_set *set)
 {
 	if (set->dirty)
 		return;
@@ -188,7 +151,7 @@ static int define(struct catalog *cat, const struct definition *d)
 	return cat->define(cat->ud, (struct sb_bytes){ cat->record.p, cat->record.n });
 }
 
-static void unit_set(struct series *s, struct sb_str unit)
+void catalog_unit(struct series *s, struct sb_str unit)
 {
 	struct entry *e = container_of(s, struct entry, s);
 	memcpy(e->text + s->name.n, unit.p, unit.n);
@@ -196,7 +159,7 @@ static void unit_set(struct series *s, struct sb_str unit)
 }
 
 /* What can fail comes first; then it can be found. */
-static int series_make(struct series_set *set, const struct definition *d, struct series **out)
+int catalog_make(struct series_set *set, const struct definition *d, struct series **out)
 {
 	struct entry *e = calloc(1, sizeof(*e) + d->name.n + SERIES_UNIT_MAX);
 	if (!e)
@@ -204,11 +167,12 @@ static int series_make(struct series_set *set, const struct definition *d, struc
 	struct series *s = &e->s;
 	s->no = d->no;
 	s->device_no = d->device_no;
+	s->kind = d->kind;
 	memcpy(e->text, d->name.p, d->name.n);
 	s->name = sb_str_of(e->text, d->name.n);
 	s->unit = sb_str_of(e->text + d->name.n, 0);
 	if (d->unit.n)
-		unit_set(s, d->unit);
+		catalog_unit(s, d->unit);
 	int r = names_room(&set->names);
 	if (r >= 0)
 		r = numbers_put(&set->cat->series, s->no, s);
@@ -224,7 +188,7 @@ static int series_make(struct series_set *set, const struct definition *d, struc
 	return 0;
 }
 
-static void series_list(struct series_set *set, struct series *s)
+void catalog_list(struct series_set *set, struct series *s)
 {
 	struct entry *e = container_of(s, struct entry, s);
 	if (e->is_listed)
@@ -238,7 +202,7 @@ static void series_list(struct series_set *set, struct series *s)
 	set->count++;
 }
 
-static void place_show(struct series *s, uint8_t type, uint32_t stream, uint8_t column)
+void catalog_show(struct series *s, uint8_t type, uint32_t stream, uint8_t column)
 {
 	s->places[type].column = column;
 	atomic_store_explicit(&s->places[type].stream, stream, memory_order_release);
@@ -247,7 +211,7 @@ static void place_show(struct series *s, uint8_t type, uint32_t stream, uint8_t 
 struct series_set *catalog_set(struct catalog *cat, uint32_t device_no)
 {
 	pthread_mutex_lock(&cat->lock);
-	struct series_set *set = set_get(cat, device_no);
+	struct series_set *set = catalog_set_get(cat, device_no);
 	pthread_mutex_unlock(&cat->lock);
 	return set;
 }
@@ -263,10 +227,10 @@ static void unit_learn(struct series_set *set, struct series *s, struct sb_str u
 		bool is_listed = container_of(s, struct entry, s)->is_listed;
 		d.unit = unit;
 		if (!is_listed) {
-			unit_set(s, unit);
+			catalog_unit(s, unit);
 		} else if (define(set->cat, &d) >= 0) {
-			unit_set(s, unit);
-			set_dirty(set);
+			catalog_unit(s, unit);
+			catalog_set_dirty(set);
 		}
 	}
 	pthread_mutex_unlock(&set->cat->lock);
@@ -286,7 +250,7 @@ static int resolve_new(struct series_set *set, struct sb_str name, struct sb_str
 	};
 	if (d.no >= NUMBERS_MAX)
 		return SB_E_QUOTA;
-	return series_make(set, &d, out);
+	return catalog_make(set, &d, out);
 }
 
 int catalog_resolve(struct series_set *set, struct sb_str name, struct sb_str unit, bool make,
@@ -325,7 +289,7 @@ static uint32_t stream_pick(struct catalog *cat, struct series *const *series, c
 static int place_one(struct catalog *cat, struct series *s, uint8_t type, uint32_t stream)
 {
 	uint8_t column = (uint8_t)places_count(&cat->places, stream);
-	struct series_set *set = set_get(cat, s->device_no);
+	struct series_set *set = catalog_set_get(cat, s->device_no);
 	if (!set || stream >= NUMBERS_MAX)
 		return set ? SB_E_QUOTA : -ENOMEM;
 	struct definition d;
@@ -338,9 +302,9 @@ static int place_one(struct catalog *cat, struct series *s, uint8_t type, uint32
 	if (r < 0)
 		return r;
 	places_put(&cat->places, stream, column, s);
-	place_show(s, type, stream, column);
-	series_list(set, s);
-	set_dirty(set);
+	catalog_show(s, type, stream, column);
+	catalog_list(set, s);
+	catalog_set_dirty(set);
 	return 0;
 }
 
@@ -374,125 +338,34 @@ int catalog_place(struct catalog *cat, struct series *const *series, const uint8
 	return r;
 }
 
-/* ---- from disk and back */
+/* ---- kinds */
 
-static int places_apply(struct catalog *cat, struct series *s, const struct definition *d,
-                        bool *news)
+static int kind_set(struct series_set *set, struct series *s, uint8_t kind, bool told)
 {
-	for (uint8_t t = 0; t < SERIES_TYPES; t++) {
-		if (!d->places[t].stream || s->places[t].stream)
-			continue;
-		int r = places_room(&cat->places, d->places[t].stream, d->places[t].column, s);
-		if (r < 0)
-			return r;
-		places_put(&cat->places, d->places[t].stream, d->places[t].column, s);
-		place_show(s, t, d->places[t].stream, d->places[t].column);
-		series_list(numbers_get(&cat->sets, s->device_no), s);
-		*news = true;
-	}
-	return 0;
-}
-
-static int definition_apply(struct catalog *cat, const struct definition *d, bool saved)
-{
-	struct series_set *set = set_get(cat, d->device_no);
-	if (!set)
-		return d->device_no >= NUMBERS_MAX ? SB_E_CORRUPT : -ENOMEM;
-	struct series *s = numbers_get(&cat->series, d->no);
-	if (d->no >= NUMBERS_MAX || names_find(&set->names, d->name) != s)
-		return SB_E_CORRUPT;
-	bool news = !s;
-	if (!s) {
-		int r = series_make(set, d, &s);
-		if (r < 0)
-			return r;
-	}
-	if (d->unit.n && s->unit.n == 0) {
-		unit_set(s, d->unit);
-		news = true;
-	}
-	int r = places_apply(cat, s, d, &news);
-	if (news && !saved)
-		set_dirty(set);
-	return r;
-}
-
-static int doc_load(void *ud, struct sb_str key, struct sb_bytes doc, uint64_t rev)
-{
-	struct catalog *cat = ud;
-	(void)rev;
-	if (key.n == 0 || key.p[0] < '0' || key.p[0] > '9')
-		return 0; /* not a device's */
-	struct cursor c = cursor_of(doc.p, doc.n);
-	uint8_t version = cursor_take_u8(&c);
-	uint64_t n = cursor_take_varint(&c);
-	if (c.bad || version != SAVING_VERSION)
-		return log_error(SB_E_CORRUPT, "document series/%.*s is not readable", (int)key.n,
-		                 key.p);
-	for (uint64_t i = 0; i < n; i++) {
-		struct definition d;
-		int r = definition_take(&c, &d);
-		if (r >= 0)
-			r = definition_apply(cat, &d, true);
-		if (r < 0)
-			return log_error(r, "document series/%.*s does not fit", (int)key.n, key.p);
-	}
-	return 0;
-}
-
-int catalog_load(struct catalog *cat, struct docs *docs)
-{
-	return docs_scan_wait(docs, SB_STR("series"), doc_load, cat);
-}
-
-int catalog_apply(struct catalog *cat, struct sb_bytes record)
-{
-	struct cursor c = cursor_of(record.p, record.n);
 	struct definition d;
-	if (cursor_take_u8(&c) != RECORD_SERIES || cursor_take_u8(&c) != RECORD_VERSION)
-		return log_error(SB_E_CORRUPT, "a record is not a definition of a series");
-	int r = definition_take(&c, &d);
+	if (s->kind == kind || (s->kind && !told))
+		return 0;
+	definition_of(&d, s);
+	d.kind = kind;
+	bool is_listed = container_of(s, struct entry, s)->is_listed;
+	int r = is_listed ? define(set->cat, &d) : 0;
 	if (r < 0)
-		return log_error(r, "a definition of a series is not readable");
-	pthread_mutex_lock(&cat->lock);
-	r = definition_apply(cat, &d, false);
-	pthread_mutex_unlock(&cat->lock);
-	return r < 0 ? log_error(r, "the definition of series %u does not fit", d.no) : 0;
+		return r;
+	s->kind = kind;
+	if (is_listed)
+		catalog_set_dirty(set);
+	return 0;
 }
 
-/* Takes sets off the list of changed ones; 1 if there were any. */
-static int saving_fill(struct saving *sv, struct catalog *cat)
+int catalog_kind(struct catalog *cat, struct series *s, uint8_t kind, bool told)
 {
-	int r = 0;
-	sv->n = 0;
+	if (kind > SB_KIND_EVENT)
+		return told ? SB_E_RANGE : 0;
+	if (s->kind == kind || (s->kind && !told))
+		return 0;
 	pthread_mutex_lock(&cat->lock);
-	while (cat->dirty && sv->n < SAVING_AT_ONCE) {
-		r = saving_add(sv, cat->dirty, cat->dirty->device_no);
-		if (r < 0)
-			break;
-		struct series_set *set = cat->dirty;
-		cat->dirty = set->next_dirty;
-		set->dirty = false;
-	}
+	struct series_set *set = catalog_set_get(cat, s->device_no);
+	int r = set ? kind_set(set, s, kind, told) : -ENOMEM;
 	pthread_mutex_unlock(&cat->lock);
-	return r < 0 ? r : sv->n > 0;
-}
-
-int catalog_save(struct catalog *cat, struct docs *docs)
-{
-	_own_(freep) struct saving *sv = calloc(1, sizeof(*sv));
-	int r = 0;
-	if (!sv)
-		return -ENOMEM;
-	while (r >= 0 && (r = saving_fill(sv, cat)) > 0)
-		r = saving_put(sv, docs);
-	if (r < 0) {
-		pthread_mutex_lock(&cat->lock);
-		for (uint32_t i = 0; i < sv->n; i++)
-			set_dirty(sv->sets[i]);
-		pthread_mutex_unlock(&cat->lock);
-		(void)log_error(r, "cannot save the catalogue of series");
-	}
-	saving_fini(sv);
 	return r;
 }

@@ -31,7 +31,8 @@ struct series {      /* what every point needs stands close together; its name f
 	struct series *_Atomic next_of_device; /* in order of making */
 	struct sb_str name;
 	struct series_place places[SERIES_TYPES]; /* by type; set once */
-	struct sb_str unit; /* may come later, once: read it with series_unit() */
+	struct sb_str unit;   /* may come later, once: read it with series_unit() */
+	_Atomic uint8_t kind; /* SB_KIND_* as it was said; see kind.h */
 };
 
 typedef int (*catalog_define_fn)(void *ud, struct sb_bytes record); /* RECORD_SERIES */
@@ -62,9 +63,13 @@ uint32_t catalog_streams(const struct catalog *cat); /* all numbers of streams a
 int catalog_place(struct catalog *cat, struct series *const *series, const uint8_t *types,
                   uint32_t n);
 
+/* What a series is; told: by people, who may change it (SB_KIND_UNKNOWN: as if nobody had said),
+ * else by plugins, and only if nobody said anything before. SB_E_RANGE, -ENOMEM, journal faults. */
+int catalog_kind(struct catalog *cat, struct series *s, uint8_t kind, bool told);
+
 /* Main, at start: documents of space "series", then RECORD_SERIES of the journal. Both idempotent.
  */
 int catalog_load(struct catalog *cat, struct docs *docs);
 int catalog_apply(struct catalog *cat, struct sb_bytes record);
-/* Writes changed sets to docs and waits until they are on disk. Flush thread. */
+/* Writes changed sets to docs and waits until they are on disk. Any thread that may block. */
 int catalog_save(struct catalog *cat, struct docs *docs);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <signalbox/error.h>
+#include <signalbox/services.h>
 
 #include "base/buffer.h"
 #include "base/text.h"
@@ -13,6 +14,7 @@ void definition_of(struct definition *d, const struct series *s)
 	d->device_no = s->device_no;
 	d->name = s->name;
 	d->unit = series_unit(s);
+	d->kind = s->kind;
 	for (int t = 0; t < SERIES_TYPES; t++) {
 		d->places[t].stream = s->places[t].stream;
 		d->places[t].column = d->places[t].stream ? s->places[t].column : 0;
@@ -28,7 +30,8 @@ void definition_give(struct buffer *out, const struct definition *d)
 	uint8_t n = 0;
 	for (int t = 0; t < SERIES_TYPES; t++)
 		n = (uint8_t)(n + (d->places[t].stream != 0));
-	buffer_give_u8(out, n);
+	/* Before there were kinds, the upper half was 0. */
+	buffer_give_u8(out, (uint8_t)(d->kind << 4 | n));
 	for (int t = 0; t < SERIES_TYPES; t++) {
 		if (!d->places[t].stream)
 			continue;
@@ -54,6 +57,10 @@ int definition_take(struct cursor *c, struct definition *out)
 	out->name = cursor_take_str(c);
 	out->unit = cursor_take_str(c);
 	uint8_t n = cursor_take_u8(c);
+	out->kind = n >> 4;
+	n &= 15;
+	if (out->kind > SB_KIND_EVENT)
+		return SB_E_CORRUPT;
 	for (uint8_t i = 0; i < n && !c->bad; i++) {
 		uint8_t type = cursor_take_u8(c);
 		uint8_t column = cursor_take_u8(c);

@@ -1,5 +1,6 @@
 /* All there is to know about a series in bytes: what RECORD_SERIES and the documents of the space
- * "series" are made of. A later definition of the same series says more, never something else. */
+ * "series" are made of. A later definition of the same series says more, never something else, but
+ * for its kind, which people may change. */
 #pragma once
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct cursor;
 struct definition {
 	uint32_t no, device_no;
 	struct sb_str name, unit; /* borrowed */
+	uint8_t kind;             /* SB_KIND_* */
 	struct {
 		uint32_t stream; /* 0: nowhere yet */
 		uint8_t column;

@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 
 #define SAVING_AT_ONCE 64
-#define SAVING_VERSION 1
+#define SAVING_VERSION 2 /* 1: without kinds */
 
 struct docs;
 struct series_set;

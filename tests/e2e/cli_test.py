@@ -83,7 +83,7 @@ def test_history_comes_as_table_csv_and_json():
         assert 'd1,t,1790000000000,"a,""b"' in cli(p, "query", "d1/t", "--from", "1790000000000", "--csv")
         got = lines(cli(p, "query", "d1/n", "d1/t", "--from", "0", "--limit", "2", "--json"))
         assert [s["name"] for s in got] == ["n", "t"] and [v[:2] for v in got[0]["points"]] == [[1790000000000, 0], [1790000001000, 1]] and got[0]["truncated"]
-        buckets = lines(cli(p, "query", "d1", "n", "--from", "0", "--bucket", "5s", "--json"))[0]["buckets"]
+        buckets = lines(cli(p, "query", "d1", "n", "--from", "0", "--every", "5s", "--json"))[0]["buckets"]
         assert [b[1] for b in buckets] == [5, 5]
         assert "2026-09-21T" in cli(p, "query", "d1", "n", "--from", "0", "--newest")
         assert [s["name"] for s in lines(cli(p, "series", "list", "d1", "--json"))] == ["n", "t"]

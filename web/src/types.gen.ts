@@ -16,6 +16,9 @@ export interface Latest {
   flags?: ("replayed" | "host_stamped" | "derived" | "retained" | "revised" | "late")[];
 }
 
+/** what a series is: gauge (measured now), counter (counted since it began at 0), absolute (an amount since the value before), state (holds until the next value), text, event. Without a word about it numbers are gauges, bool are states, the rest is text */
+export type Kind = "gauge" | "counter" | "absolute" | "state" | "text" | "event";
+
 export interface Series {
   /** metric name, unique in its device; values that came with another unit than the first go on as name@unit */
   name: string;
@@ -25,6 +28,9 @@ export interface Series {
   type: "bool" | "i64" | "u64" | "f64" | "text" | "bytes" | "none";
   /** all types it had values of, if there were several */
   types?: ("bool" | "i64" | "u64" | "f64" | "text" | "bytes")[];
+  kind: Kind;
+  /** false: judged by its values, nobody said it */
+  kind_said: boolean;
   latest?: Latest;
 }
 
@@ -155,6 +161,9 @@ export interface Point {
   unit?: string;
 }
 
+/** Of the values in a bucket. NaN is no value. count; min, max, mean, sum; first, last. time_mean: each value holds until the next one, the last until to or now; a value from before counts from the bucket's begin. increase: what a counter counted; a value below the one before is a reset, it began again at 0; what it counted from the last value of an earlier bucket to the first of this one belongs to this one, so that buckets add up to the whole, whatever their width; nothing is extrapolated. rate: increase (of absolute: sum) by the seconds of the bucket that lie between from, to and now. p50, p90, p95, p99: the value at place ceil(q * n) in ascending order; exact while the bucket has at most 1024 values, else within 1 % of it (or 5e-324), infinite ones included. duration: [[value, ms], ...], the longest first; a state holds like a value of time_mean; 64 states of a bucket are kept apart, the time of more of them stands with null. transitions: changes of state. Buckets without values are left out, but not where something holds and time_mean, duration or transitions is asked for. Which fit: gauge all but increase, rate, duration, transitions; counter count, min, max, first, last, increase, rate; absolute as gauge with rate, without time_mean; state count, first, last, duration, transitions; text and event count, first, last */
+export type Aggregate = "count" | "min" | "max" | "mean" | "time_mean" | "sum" | "first" | "last" | "increase" | "rate" | "p50" | "p90" | "p95" | "p99" | "duration" | "transitions";
+
 export interface QueriedSeries {
   /** device id */
   device: string;
@@ -162,6 +171,11 @@ export interface QueriedSeries {
   name: string;
   /** UCUM unit */
   unit: string;
+  kind: Kind;
+  /** what stands in buckets behind begin; absent without aggregate */
+  columns?: Aggregate[];
+  /** aggregate does not fit this series, which was not asked for by name: why, and what does */
+  unfit?: string;
   /** raw values by time */
   points?: unknown[][];
   /** aggregates by time; empty buckets are left out */
@@ -442,6 +456,20 @@ export interface Methods {
       cursor?: string;
     };
   };
+  /** Says what kind of series it is, which decides what can be asked of it; on disk when answered. Role: operator. */
+  "series.update": {
+    params: {
+      /** device id */
+      device: string;
+      /** metric name */
+      name: string;
+      /** auto: by its values, or what a plugin says */
+      kind: "gauge" | "counter" | "absolute" | "state" | "text" | "event" | "auto";
+    };
+    result: {
+      series: Series;
+    };
+  };
   /** Ends the token that is asking, before its time. Role: viewer. */
   "session.logout": {
     params: Record<string, never>;
@@ -648,7 +676,7 @@ export interface Methods {
       points: Point[];
     };
   };
-  /** History of one series or many: raw points, or buckets with count, min, max, mean, first, last; a page at a time. Role: viewer. */
+  /** History of one series or many: raw points, or buckets with count, min, max, mean, first, last or the aggregates asked for; a page at a time. Role: viewer. */
   "telemetry.query": {
     params: {
       /** device id; or devices, or query */
@@ -663,8 +691,12 @@ export interface Methods {
       from?: number;
       /** exclusive; default: now */
       to?: number;
-      /** bucket width in ms; absent or 0: raw */
-      bucket?: number;
+      /** bucket width; absent or 0: raw. A number is ms, counted from 1970 in UTC unless zone is given; a text is of the clock and calendar in zone: 30s, 15m, 6h from local midnight, 1d of 23 to 25 hours, 1w from Monday, 1M, 3M, 1y */
+      bucket?: number | string;
+      /** time zone of buckets, as Europe/Berlin; default: site.zone of the configuration */
+      zone?: string;
+      /** what to tell of each bucket, in this order; what does not fit a series asked for by name is refused */
+      aggregate?: Aggregate[];
       /** points or buckets per series; default 10000, with page none */
       limit?: number;
       /** which end the limit keeps; the answer is in this order */

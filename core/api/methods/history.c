@@ -1,10 +1,12 @@
 /* telemetry.query: the past of series, raw or in buckets. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <signalbox/services.h>
 
+#include "api/aggregate.h"
 #include "api/describe.h"
 #include "api/methods/chosen.h"
 #include "api/position.h"
@@ -13,9 +15,11 @@
 #include "api/server.h"
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/text.h"
 #include "methods.gen.h"
 #include "registry/registry.h"
 #include "series/catalog.h"
+#include "series/kind.h"
 #include "series/series.h"
 
 #define DAY_NS      (24 * 3600 * NS_PER_S)
@@ -28,6 +32,8 @@
 struct history {
 	struct call *c;
 	struct series_query query;
+	struct aggregates aggregates;
+	uint8_t kind; /* of the series */
 	struct series_view *view;
 	struct select select;
 	uint64_t limit, n; /* of the series: allowed, given so far */
@@ -113,30 +119,14 @@ static int point_give(void *ud, const struct series_point *p)
 static int bucket_give(void *ud, const struct series_bucket *b)
 {
 	struct history *h = ud;
-	struct wire *w = &h->c->result;
-	bool number = b->first.type == SB_T_I64 || b->first.type == SB_T_U64 ||
-	              b->first.type == SB_T_F64;
 
-	if (b->count == 0)
+	if (aggregate_is_empty(&h->aggregates, b))
 		return 0;
 	int answer = admit(h, b->t_ns);
 
 	if (answer != GIVE)
 		return answer == STOP;
-	wire_array(w);
-	describe_ns(w, b->t_ns);
-	wire_u64(w, b->count);
-	if (number) {
-		wire_f64(w, b->min);
-		wire_f64(w, b->max);
-		wire_f64(w, b->sum / (double)b->count);
-	} else {
-		for (int i = 0; i < 3; i++)
-			wire_null(w);
-	}
-	describe_point_value(w, &b->first);
-	describe_point_value(w, &b->last);
-	wire_array_end(w);
+	aggregate_give(&h->aggregates, h->kind, b, &h->c->result);
 	return 0;
 }
 
@@ -155,7 +145,7 @@ static bool range_take(struct history *h)
 	h->skip = at->skip;
 	if (!h->query.newest_first) {
 		h->query.from_ns = MAX(at->from_ns, at->ts_ns);
-	} else if (h->query.bucket_ns) {
+	} else if (h->aggregates.buckets) {
 		h->query.to_ns = MIN(at->to_ns, at->ts_ns); /* the begin of the bucket */
 		h->skip = 0;
 	} else if (at->ts_ns < INT64_MAX) {
@@ -164,13 +154,63 @@ static bool range_take(struct history *h)
 	return h->query.from_ns < h->query.to_ns;
 }
 
+/* Asked for by its name, not because it is one of many. */
+static bool is_named(const struct history *h, const struct series *s)
+{
+	for (uint32_t i = 0; i < h->select.n_names; i++)
+		if (text_equal(h->select.names[i], s->name))
+			return true;
+	return false;
+}
+
+/* 1: what is asked for fits; 0: it does not, which stands in the answer; or refused. */
+static int fit(struct history *h, const struct series *s)
+{
+	int unfit = aggregate_unfit(&h->aggregates, h->kind);
+	char why[200];
+	char remedy[300];
+	char name[80];
+
+	if (unfit < 0)
+		return 1;
+	aggregate_why((enum aggregate)unfit, h->kind, why, sizeof(why));
+	if (is_named(h, s) && !h->many) {
+		snprintf(remedy, sizeof(remedy), "%s: %s", text_show(name, sizeof(name), s->name),
+		         why);
+		return call_refuse(h->c, RPC_INVALID_PARAMS, "/aggregate", remedy);
+	}
+	wire_key(&h->c->result, "unfit");
+	wire_text(&h->c->result, why);
+	return 0;
+}
+
+static int values_give(struct history *h, const struct series *s)
+{
+	struct wire *w = &h->c->result;
+	int r = h->aggregates.buckets ? fit(h, s) : 1;
+
+	if (r > 0 && h->aggregates.asked) {
+		wire_key(w, "columns");
+		aggregate_columns(&h->aggregates, w);
+	}
+	wire_key(w, h->aggregates.buckets ? "buckets" : "points");
+	wire_array(w);
+	if (r > 0 && range_take(h)) {
+		h->query.limit = h->limit - h->n + h->skip + 1; /* one more tells of more */
+		if (h->aggregates.buckets)
+			aggregate_ask(&h->aggregates, h->kind, &h->query);
+		r = series_view_query(h->view, &h->query);
+	}
+	wire_array_end(w);
+	return r;
+}
+
 static int series_give(struct history *h, const struct device *dev, struct series *s)
 {
 	struct wire *w = &h->c->result;
 	struct wire before = *w;
 	size_t n = w->out->n;
 	uint64_t total = h->total;
-	int r = 0;
 
 	h->n = h->at.given;
 	h->truncated = false;
@@ -182,13 +222,11 @@ static int series_give(struct history *h, const struct device *dev, struct serie
 	wire_str(w, s->name);
 	wire_key(w, "unit");
 	wire_str(w, s->unit);
-	wire_key(w, h->query.bucket_ns ? "buckets" : "points");
-	wire_array(w);
-	if (range_take(h)) {
-		h->query.limit = h->limit - h->n + h->skip + 1; /* one more tells of more */
-		r = series_view_query(h->view, &h->query);
-	}
-	wire_array_end(w);
+	wire_key(w, "kind");
+	h->kind = kind_of(s);
+	wire_text(w, kind_name(h->kind));
+	int r = values_give(h, s);
+
 	if (h->truncated) {
 		wire_key(w, "truncated");
 		wire_bool(w, true);
@@ -281,18 +319,16 @@ static int history_take(struct call *c, struct history *h)
 	h->limit = (uint64_t)call_int(c, "limit", h->paged ? INT64_MAX : 10000);
 	h->begun_ns = clock_mono();
 	h->query = (struct series_query){
-		.bucket_ns = chosen_time(c, "bucket", 0),
 		.newest_first = order.n == 4,
 		.point = point_give,
 		.bucket = bucket_give,
 		.stop = is_stopped,
 		.ud = h,
 	};
-	if (h->query.bucket_ns && h->query.bucket_ns < NS_PER_MS)
-		return call_refuse_with(c, RPC_INVALID_PARAMS, "/bucket", "1 ms",
-		                        "a wider bucket, or raw");
+	int r = aggregate_take(c, &h->aggregates);
+
 	h->question = position_question(c->params);
-	return chosen_range(c, DAY_NS, h->question, &h->at);
+	return r ? r : chosen_range(c, DAY_NS, h->question, &h->at);
 }
 
 int telemetry_query_call(struct call *c)
@@ -323,6 +359,7 @@ int telemetry_query_call(struct call *c)
 	}
 	h->view = series_view_close(h->view);
 	select_fini(&h->select);
+	aggregate_fini(&h->aggregates);
 	if (r < 0 || c->error.code)
 		return r;
 	if (c->cancelled)

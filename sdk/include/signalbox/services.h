@@ -176,12 +176,25 @@ struct sb_batch {
 /* Ask for a completion? STORED: when it is on disk. */
 enum { SB_ACK_NONE = 0, SB_ACK_STORED = 2 };
 
+/* What the values of a series are: it decides what can be asked of them. */
+enum {
+	SB_KIND_UNKNOWN = 0,  /* judged by its values: numbers gauge, bool state, the rest text */
+	SB_KIND_GAUGE = 1,    /* measured now: a temperature */
+	SB_KIND_COUNTER = 2,  /* counted since it began, at 0: a meter's reading */
+	SB_KIND_ABSOLUTE = 3, /* an amount since the value before: litres of this minute */
+	SB_KIND_STATE = 4,    /* holds until the next value: on, off, fault */
+	SB_KIND_TEXT = 5,
+	SB_KIND_EVENT = 6 /* something happened */
+};
+
 struct sb_series_key {
 	uint32_t size;
 	uint32_t type; /* SB_T_* the points will have; it may differ later */
 	sb_device device;
 	struct sb_str name; /* "temp.supply": 1-128 bytes of UTF-8 without control characters */
 	struct sb_str unit; /* UCUM, "Cel"; empty: unknown */
+	uint32_t kind;      /* SB_KIND_*: remembered if nobody said another before */
+	uint32_t pad_;
 };
 
 struct sb_telemetry {

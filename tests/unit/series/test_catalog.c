@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #include <signalbox/error.h>
+#include <signalbox/services.h>
 
 #include "check.h"
 #include "model/record.h"
 #include "series/catalog.h"
 #include "series/fake_docs.h"
+#include "series/kind.h"
 
 struct defined { /* what went to the journal */
 	struct sb_bytes at[8192];
@@ -193,6 +195,74 @@ static void units_that_flip_run_into_the_limit_of_the_device(void **state)
 		refused += r < 0;
 	}
 	assert_int_equal(refused, 990);
+}
+
+static void a_kind_is_what_people_say_else_what_a_plugin_said_first(void **state)
+{
+	(void)state;
+	static struct docs docs;
+	struct catalog *other = NULL;
+	struct series *s = resolve(catalog_set(cat, 1), "energy", "");
+	assert_int_equal(catalog_kind(cat, s, SB_KIND_COUNTER, false), 0);
+	assert_int_equal(defined.n, 0);
+	assert_int_equal(place(s, SB_T_F64), 0);
+	assert_int_equal(catalog_kind(cat, s, SB_KIND_GAUGE, false), 0);
+	assert_int_equal(s->kind, SB_KIND_COUNTER);
+	assert_int_equal(catalog_kind(cat, s, 77, false), 0); /* of a later host */
+	assert_int_equal(catalog_kind(cat, s, 77, true), SB_E_RANGE);
+	assert_int_equal(defined.n, 1);
+	assert_int_equal(catalog_kind(cat, s, SB_KIND_STATE, true), 0);
+	assert_int_equal(catalog_save(cat, &docs), 0);
+	assert_int_equal(defined.n, 2);
+	assert_int_equal(catalog_new(&other, define, &defined), 0);
+	assert_int_equal(catalog_load(other, &docs), 0);
+	assert_int_equal(catalog_series(other, series_handle(s))->kind, SB_KIND_STATE);
+	for (uint32_t i = 0; i < defined.n; i++)
+		assert_int_equal(catalog_apply(other, defined.at[i]), 0);
+	assert_int_equal(catalog_series(other, series_handle(s))->kind, SB_KIND_STATE);
+	catalog_free(other);
+	/* Nobody said anything again. */
+	assert_int_equal(catalog_kind(cat, s, SB_KIND_UNKNOWN, true), 0);
+	assert_int_equal(kind_of(s), SB_KIND_GAUGE);
+	defined.fail = -EIO;
+	assert_int_equal(catalog_kind(cat, s, SB_KIND_EVENT, true), -EIO);
+	assert_int_equal(s->kind, SB_KIND_UNKNOWN);
+	defined.fail = 0;
+	fake_docs_fini(&docs);
+}
+
+static void a_record_from_before_there_were_kinds_is_read(void **state)
+{
+	(void)state;
+	assert_int_equal(place(resolve(catalog_set(cat, 1), "old", ""), SB_T_BOOL), 0);
+	uint8_t *p = (uint8_t *)(uintptr_t)defined.at[0].p;
+	p[1] = 1; /* its version; the kind is in bits that were 0 */
+	struct catalog *other = NULL;
+	assert_int_equal(catalog_new(&other, define, &defined), 0);
+	assert_int_equal(catalog_apply(other, defined.at[0]), 0);
+	assert_int_equal(kind_of(series_set_first(catalog_set(other, 1))), SB_KIND_STATE);
+	p[1] = 3; /* and one of later */
+	assert_int_equal(catalog_apply(other, defined.at[0]), SB_E_CORRUPT);
+	catalog_free(other);
+}
+
+static void an_aggregate_fits_or_the_kind_tells_which_do(void **state)
+{
+	(void)state;
+	char fits[200];
+	assert_true(kind_fits(SB_KIND_COUNTER, AGGREGATE_INCREASE));
+	assert_false(kind_fits(SB_KIND_GAUGE, AGGREGATE_INCREASE));
+	assert_string_equal(kind_fitting(SB_KIND_STATE, fits, sizeof(fits)),
+	                    "count, first, last, duration, transitions");
+	assert_string_equal(kind_fitting(SB_KIND_COUNTER, fits, sizeof(fits)),
+	                    "count, min, max, first, last, increase, rate");
+	for (int a = 0; a < AGGREGATES; a++) {
+		const char *name = kind_aggregate_name((enum aggregate)a);
+		assert_int_equal(kind_aggregate(sb_str_of(name, strlen(name))), a);
+	}
+	assert_int_equal(kind_aggregate(SB_STR("median")), -1);
+	assert_int_equal(kind_find(SB_STR("absolute")), SB_KIND_ABSOLUTE);
+	assert_int_equal(kind_find(SB_STR("unknown")), -1);
 }
 
 static void nothing_is_seen_that_the_journal_did_not_take(void **state)
@@ -398,6 +468,9 @@ int main(void)
 		T(a_device_may_have_only_so_many_series),
 		T(a_unit_may_come_later_but_only_once),
 		T(units_that_flip_run_into_the_limit_of_the_device),
+		T(a_kind_is_what_people_say_else_what_a_plugin_said_first),
+		T(a_record_from_before_there_were_kinds_is_read),
+		T(an_aggregate_fits_or_the_kind_tells_which_do),
 		T(nothing_is_seen_that_the_journal_did_not_take),
 		T(series_of_one_message_share_a_stream_until_it_is_full),
 		T(devices_never_share_a_stream),
