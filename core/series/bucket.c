@@ -161,7 +161,10 @@ static void open_cell(struct bucket *b, int64_t ts)
  * held; all of them begin before ts. */
 static int go_on(struct bucket *b, int64_t ts)
 {
-	bool fills = (b->want & HOLDS) && b->holds;
+	double v;
+	bool fills = b->holds &&
+	             ((b->want & SERIES_STATES) ||
+	              ((b->want & SERIES_AREA) && numeric_of(&b->held, &v) && !isnan(v)));
 	int r = 0;
 	if (fills && !b->open && b->held_ns < ts)
 		open_cell(b, b->held_ns);

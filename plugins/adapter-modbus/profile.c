@@ -215,9 +215,13 @@ static void take_invalid(struct reading *rd, const json_t *o, struct value_spec 
 static void take_value(struct reading *rd, json_t *o, const struct defaults *d,
                        struct value_spec *v)
 {
-	static const char *const keys[] = { "name",     "kind",     "address", "type",    "length",
-		                            "bit",      "order",    "scale",   "offset",  "unit",
-		                            "interval", "deadband", "invalid", "comment", NULL };
+	static const char *const keys[] = { "name",    "kind",   "address",  "type",
+		                            "length",  "bit",    "order",    "scale",
+		                            "offset",  "unit",   "interval", "deadband",
+		                            "invalid", "series", "comment",  NULL };
+	/* By SB_KIND_*. */
+	static const char *const series[] = { "",      "gauge", "counter", "absolute",
+		                              "state", "text",  "event",   NULL };
 	if (!json_is_object(o)) {
 		wrong(rd, "", "must be an object");
 		return;
@@ -234,6 +238,7 @@ static void take_value(struct reading *rd, json_t *o, const struct defaults *d,
 	v->word_swap = (order == 1 || order == 3) && v->form != VALUE_STRING;
 	v->byte_swap = order == 2 || order == 3;
 	v->interval_ns = take_interval(rd, o, d->interval_ns);
+	v->series = (uint32_t)take_choice(rd, o, "series", "", series);
 	v->name = strdup(name);
 	v->unit = strdup(unit);
 	if (!v->name || !v->unit)

@@ -174,6 +174,7 @@ static bool resolve_series(struct unit *u, uint32_t index)
 		.device = u->device,
 		.name = sb_str_of(v->name, strlen(v->name)),
 		.unit = sb_str_of(v->unit, strlen(v->unit)),
+		.kind = v->series,
 	};
 	if (!u->sent[index].series &&
 	    s->telemetry->resolve(s->host, &key, &u->sent[index].series) < 0)

@@ -38,6 +38,7 @@ struct value_spec {
 	double offset;
 	double deadband; /* smaller changes are not sent; 0: every reading is */
 	int64_t interval_ns;
+	uint32_t series; /* SB_KIND_* of its series */
 	bool has_invalid;
 	uint64_t invalid; /* the raw value that means "no measurement" */
 };

@@ -120,6 +120,7 @@ int series_update_call(struct call *c)
 		r = audited(c, s, before, kind ? kind_name((uint8_t)kind) : "auto");
 	if (r < 0)
 		return call_fault(c, r, NULL);
+	registry_changed(config->registry, dev, DEVICE_CHANGED_SERIES);
 	wire_map(&c->result);
 	wire_key(&c->result, "series");
 	describe_series(&c->result, c->api, s);

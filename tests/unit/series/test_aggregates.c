@@ -158,7 +158,8 @@ static void model_buckets(const struct series_query *q, const struct grid *grid,
 		int64_t hi = c.last_ns + 1 < q->to_ns ? c.last_ns + 1 : q->to_ns;
 		model_numbers(e, at, hi);
 		model_held(e, at, hi, q->to_ns, now);
-		if (e->b.first.type != SB_T_NULL || (holds && e->n_states))
+		bool fills = q->want & SERIES_STATES ? e->n_states > 0 : e->b.held_ns > 0;
+		if (e->b.first.type != SB_T_NULL || (holds && fills))
 			n_model++;
 		assert_true(n_model < BUCKETS);
 		at = c.last_ns + 1;
