@@ -179,6 +179,13 @@ static void on_damaged(void *ud, uint32_t stream, int64_t t_ns, const char *what
 	fault(p, "a chunk of stream %u from %s: %s", stream, when, what);
 }
 
+static void on_broken(void *ud, const char *name, const char *what)
+{
+	const char *series = strstr(name, "/series/");
+
+	fault(ud, "data%s cannot be read to its end: %s", series ? series : name, what);
+}
+
 static int on_chunks(void *ud, uint64_t done, uint64_t all)
 {
 	on_step(ud, done, all);
@@ -188,7 +195,9 @@ static int on_chunks(void *ud, uint64_t done, uint64_t all)
 static void check_series(struct proof *p)
 {
 	const struct manifest *m = &p->restore.manifest;
-	struct series_check check = { .damaged = on_damaged, .step = on_chunks, .ud = p };
+	struct series_check check = {
+		.damaged = on_damaged, .broken = on_broken, .step = on_chunks, .ud = p
+	};
 
 	p->what = "chunks";
 	int r = series_db_check(p->app.series, &check);

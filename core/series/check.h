@@ -2,7 +2,6 @@
 #pragma once
 
 struct blocks;
-struct catalog;
 struct series_check;
 
-int check_run(const struct blocks *blocks, struct catalog *catalog, struct series_check *check);
+int check_run(const struct blocks *blocks, struct series_check *check);

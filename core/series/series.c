@@ -474,7 +474,7 @@ int series_db_copy(struct series_db *db, const struct sb_copy *copy)
 
 int series_db_check(struct series_db *db, struct series_check *check)
 {
-	return check_run(&db->blocks, db->config.catalog, check);
+	return check_run(&db->blocks, check);
 }
 
 int series_db_sums(struct series_db *db, struct series_check *check)

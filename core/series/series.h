@@ -222,12 +222,14 @@ bool series_db_make_room(struct series_db *db);
 /* ---- copies; threads that may block */
 struct sb_copy;
 int series_db_copy(struct series_db *db, const struct sb_copy *copy); /* of all blocks, kinds.h */
-/* Reads every chunk there is of every stream. */
+/* Reads every value there is in every block. */
 struct series_check {
 	uint64_t blocks, chunks, bytes; /* of the store */
 	uint64_t read, bad;             /* chunks */
 	/* One that is damaged. */
 	void (*damaged)(void *ud, uint32_t stream, int64_t t_ns, const char *what);
+	/* A block that cannot be read to its end. */
+	void (*broken)(void *ud, const char *name, const char *what);
 	int (*step)(void *ud, uint64_t done, uint64_t all); /* negative ends it */
 	void *ud;
 };

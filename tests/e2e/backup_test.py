@@ -6,6 +6,7 @@ import pathlib
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tarfile
 import tempfile
@@ -139,6 +140,15 @@ def damage(path, at):
     path.chmod(mode)
 
 
+def damage_chunk(path):
+    """A byte of a value, which no page of SQLite is unhappy about."""
+    db = sqlite3.connect(path)
+    key, data = db.execute("SELECT k, data FROM chunk ORDER BY length(data) DESC LIMIT 1").fetchone()
+    db.execute("UPDATE chunk SET data=? WHERE k=?", [data[:-3] + bytes([data[-3] ^ 0x10]) + data[-2:], key])
+    db.commit()
+    db.close()
+
+
 def test_verify_says_exactly_what_is_wrong():
     top = folder()
     with Platform(*SETS) as p:
@@ -174,7 +184,7 @@ def test_verify_says_exactly_what_is_wrong():
 
     # Damage that was there when it was made: the sums are right, the contents are not.
     shutil.copytree(top / "b", top / "d")
-    damage(top / "d" / block, (top / "d" / block).stat().st_size // 2)
+    damage_chunk(top / "d" / block)
     manifest = json.loads((top / "d" / "backup.json").read_text())
     for one in manifest["files"]:
         if one["name"] == str(block):
@@ -183,6 +193,7 @@ def test_verify_says_exactly_what_is_wrong():
     (top / "d" / "backup.json").write_text(json.dumps(manifest))
     answer = signalbox("backup", "verify", top / "d", check=False)
     assert answer.returncode == 1 and "documents instead of" in answer.stdout, answer.stdout
+    assert "damaged" in answer.stdout or "blocks instead of" in answer.stdout, answer.stdout
     shutil.rmtree(top)
 
 
