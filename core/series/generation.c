@@ -275,6 +275,7 @@ int generation_gather(const struct generation *g, uint32_t stream, int column, i
 		if (r < 0)
 			return r;
 	}
-	rows_order(out->p + before, out->n - before);
+	if (out->n > before)
+		rows_order(out->p + before, out->n - before);
 	return 0;
 }

@@ -375,9 +375,14 @@ static void pack_take(struct cursor *c, int64_t *out, uint32_t n)
 			c->bad = true;
 			return;
 		}
+		if (width == 0) {
+			for (uint32_t j = 0; j < m; j++)
+				out[i + j] = least;
+			continue;
+		}
 		size_t bytes = ((size_t)m * width + 7) / 8;
 		const uint8_t *p = cursor_take(c, bytes);
-		if (!p && bytes)
+		if (!p)
 			return;
 		struct bits_in r = { .p = p, .end = p + bytes };
 		for (uint32_t j = 0; j < m; j++)
