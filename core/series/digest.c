@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "series/blocks.h"
 #include "series/catalog.h"
 #include "series/column.h"
 #include "series/pass.h"
 #include "series/series.h"
 #include "series/source.h"
+#include "series/tombs.h"
 
 #define FAST 6 /* values in a minute that has any: then there is a tier of minutes */
 
@@ -105,12 +107,16 @@ static int rows_keep(struct digest *d, enum tier tier, uint32_t stream, uint8_t 
 	uint32_t n = (uint32_t)(TIER_DAY_NS / tier_width(tier));
 	struct tierread tr = { d->blocks, d->corrupt };
 	struct digest_rows all = { 0 };
+	/* Of a period of which something is deleted, nothing can stay that raw values do not tell.
+	 */
+	struct tombs_view *tombs = tombs_view(d->blocks->tombs);
 	int r = tierread_column(&tr, tier, stream, column, begin, n, &d->old);
 	uint32_t at = from;
 	for (uint32_t i = 0; i < n && r >= 0; i++) {
 		const struct tier_row *old = &d->old.row[i];
 		int64_t t = begin + i * tier_width(tier);
-		bool has_old = d->old.owner[i] && old->s.count;
+		bool has_old = d->old.owner[i] && old->s.count &&
+		               !tombs_touch(tombs, stream, column, t, t + tier_width(tier) - 1, 0);
 		bool has_new = at < rows->n && rows->p[at].t_ns == t;
 		struct tier_row *row = has_old || has_new ? row_push(&all, t) : NULL;
 		if (!has_old && !has_new)
@@ -133,6 +139,7 @@ static int rows_keep(struct digest *d, enum tier tier, uint32_t stream, uint8_t 
 			r = -ENOMEM;
 	}
 	free(all.p);
+	tombs_view_drop(tombs);
 	return r;
 }
 
@@ -241,9 +248,33 @@ static int minutes_give(struct digest *d, uint32_t stream, int32_t day)
 	return r;
 }
 
+static int32_t any_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
+{
+	(void)c;
+	(void)seq;
+	*(bool *)ud = true;
+	return -ECANCELED;
+}
+
+/* What is deleted from the beginning of time to its end is mostly empty. */
+static int is_anything(struct digest *d, uint32_t stream, struct dirty_range days, bool *any)
+{
+	uint32_t streams[] = { stream, tier_stream(TIER_HOUR, stream) };
+	struct sb_scan scan = { .size = sizeof(scan),
+		                .n_streams = 2,
+		                .streams = streams,
+		                .from_ns = tier_day_begin(days.first),
+		                .to_ns = tier_day_begin(days.last) + TIER_DAY_NS };
+	int r = blocks_scan(d->blocks, &scan, any_seen, any);
+	return r < 0 && !*any ? r : 0;
+}
+
 int digest_days(struct digest *d, uint32_t stream, struct dirty_range days)
 {
-	int r = 0;
+	bool any = false;
+	int r = is_anything(d, stream, days, &any);
+	if (r < 0 || !any)
+		return r;
 	for (int t = 0; t < TIERS; t++)
 		for (int c = 0; c < ROW_COLUMNS_MAX; c++)
 			d->rows[t][c].n = 0;

@@ -18,6 +18,7 @@
 #include "series/learn.h"
 #include "series/month.h"
 #include "series/series.h"
+#include "series/tiermerge.h"
 
 #define NICE           19
 #define LOOK_EVERY_NS  (1 * NS_PER_S)
@@ -161,6 +162,17 @@ static void prepare(struct tiers *t)
 	};
 }
 
+/* Few files are quicker to read than many. */
+static void merge_blocks(struct tiers *t)
+{
+	struct tiermerge tm = { t->config->catalog, t->blocks, t->corrupt, &t->stop };
+	int r = 1;
+	while (r > 0 && !is_paused(t))
+		r = tiermerge_run(&tm);
+	if (r < 0 && r != -EOPNOTSUPP && r != -ECANCELED && r != -ESHUTDOWN)
+		(void)log_warn(r, "cannot make one block of several");
+}
+
 int tiers_pass(struct tiers *t)
 {
 	struct tierstate *s = &t->state;
@@ -190,7 +202,10 @@ int tiers_pass(struct tiers *t)
 		log_debug("%llu days of streams are in tiers after %lld ms",
 		          (unsigned long long)(t->days - days),
 		          (long long)((clock_mono() - began) / NS_PER_MS));
-	return tierstate_save(s, t->config->docs);
+	r = tierstate_save(s, t->config->docs);
+	if (r >= 0)
+		merge_blocks(t);
+	return r;
 }
 
 /* ---- the thread */

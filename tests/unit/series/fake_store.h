@@ -306,9 +306,9 @@ static inline int32_t fake_replace(void *self, const struct sb_block *spec, sb_d
 	free(all);
 	for (size_t i = fake_store.n_list; r == 0 && i-- > 0;) {
 		const struct sb_block_info *b = &fake_store.list[i].info;
-		if (b->level < spec->level && b->seq_min >= spec->seq_min &&
-		    b->seq_max <= spec->seq_max && b->t_min_ns <= spec->t_max_ns &&
-		    b->t_max_ns >= spec->t_min_ns) {
+		if (!strcmp(fake_store.list[i].class_, block.class_) && b->level < spec->level &&
+		    b->seq_min >= spec->seq_min && b->seq_max <= spec->seq_max &&
+		    b->t_min_ns <= spec->t_max_ns && b->t_max_ns >= spec->t_min_ns) {
 			fake_block_forget(i);
 			gone++;
 		}

@@ -180,9 +180,9 @@ static void raw_values_go_before_their_tiers(void **state)
 	*fake_asked = 0;
 	there_is("1h", NOW - 900 * 86400 * NS_PER_S);
 	there_is("raw-fast", NOW - 3 * 86400 * NS_PER_S);
-	keeper.retention = (struct retention){
-		.at = { { "raw", 90 * 86400 * NS_PER_S }, { "raw-fast", 10 * 86400 * NS_PER_S } }, .n = 2
-	};
+	keeper.retention = (struct retention){ .at = { { "raw", 90 * 86400 * NS_PER_S },
+		                                       { "raw-fast", 10 * 86400 * NS_PER_S } },
+		                               .n = 2 };
 	fake_store.droppable = 100;
 	(void)turn(99 * MIB, &s);
 	assert_string_equal(fake_asked, "raw-fast");

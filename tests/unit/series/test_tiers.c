@@ -268,6 +268,36 @@ static void whatever_fails_in_between_is_done_again(void **state)
 	}
 }
 
+static uint32_t blocks_of(const char *class_)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < fake_store.n_list; i++)
+		n += !strcmp(fake_store.list[i].class_, class_);
+	return n;
+}
+
+static void many_blocks_of_a_tier_become_one(void **state)
+{
+	(void)state;
+	for (int day = 0; day < 20; day++) {
+		now_is(WORLD_BASE + (day + 1) * DAY + HOUR);
+		insert_days(WORLD_BASE + day * DAY, WORLD_BASE + (day + 1) * DAY,
+		            41 * WORLD_MINUTE);
+		for (int i = 0; i < 3; i++) /* late */
+			world_insert_random(WORLD_BASE +
+			                    (int64_t)(world_rnd() % (uint64_t)((day + 1) * DAY)));
+		assert_int_equal(series_db_flush(world.db), 0);
+		assert_int_equal(series_db_digest(world.db), 0);
+		assert_in_range(blocks_of("1h"), 1, 7);
+		assert_in_range(blocks_of("1d"), 1, 7);
+	}
+	check_all(WORLD_BASE, WORLD_BASE + 20 * DAY);
+	forget_raw(WORLD_BASE + 15 * DAY);
+	for (size_t s = 0; s < 3; s++)
+		check((uint8_t[]){ FLOATS, SWITCH, OTHER }[s], WORLD_BASE, WORLD_BASE + 20 * DAY,
+		      HOUR, false);
+}
+
 static const uint8_t numbers[] = { FLOATS, SWITCH, OTHER };
 
 static void years_stay_when_raw_values_go(void **state)
@@ -326,6 +356,7 @@ int main(void)
 		                                teardown),
 		cmocka_unit_test_setup_teardown(whatever_fails_in_between_is_done_again, setup,
 		                                teardown),
+		cmocka_unit_test_setup_teardown(many_blocks_of_a_tier_become_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(years_stay_when_raw_values_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_after_raw_values_went_adds_or_stays_out,
 		                                setup, teardown),
