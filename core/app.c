@@ -200,6 +200,7 @@ static int storage_new(struct app *app)
 					  .low_water = room_low_water(app),
 					  .retention = s->retention,
 					  .keep_ns = s->storage_keep,
+					  .scrub_every_ns = s->storage_scrub,
 					  .compact_blocks = (uint32_t)s->storage_compaction,
 					  .flushed = rows_flushed,
 					  .replayed = row_replayed,

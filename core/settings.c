@@ -70,6 +70,8 @@ const struct option_spec settings_table[] = {
 	{ "storage", "compaction", OPTION_INT, AT(storage_compaction), "16", NULL, 0, 40,
 	  "so many blocks of one flush each become one, when the machine is idle, and all of a day "
 	  "when it is over; 0: blocks stay as they were written" },
+	{ "storage", "scrub", OPTION_TIME, AT(storage_scrub), "7d", NULL, 0, CENTURY_NS,
+	  "every block is read once in this time, to find damage while there is a backup; 0: never" },
 	{ "storage", "low-water", OPTION_TEXT, AT(storage_low_water), "auto", NULL, 0, 0,
 	  "free space below which the oldest blocks are dropped: a size, a share as 5%, auto: the "
 	  "smaller of 1G and 5%; 0: never" },

@@ -34,7 +34,7 @@ struct settings {
 	char *storage_retention;    /* as it is written */
 	struct retention retention; /* of it */
 	int64_t storage_keep, storage_tier_every;
-	int64_t storage_compaction;
+	int64_t storage_compaction, storage_scrub;
 	char *backup_directory, *backup_at;
 	int32_t backup_at_s; /* of it: seconds after midnight */
 	int64_t backup_every, backup_keep;

@@ -130,6 +130,8 @@ static void add_compaction(struct metrics *m, const struct api *api)
 	count(m, "compaction_blocks", c.blocks_in, "blocks that became part of another");
 	count(m, "compaction_read_bytes", c.bytes_in, "their bytes");
 	count(m, "compaction_written_bytes", c.bytes_out, "bytes written in their place");
+	count(m, "scrub_blocks", c.scrub_blocks, "blocks read to find damage");
+	count(m, "scrub_bytes", c.scrub_bytes, "bytes read to find damage");
 	gauge(m, "series_deleted_ranges", (double)series_db_deleted(api->config.series),
 	      "deleted ranges that blocks still hold values of");
 	gauge(m, "compaction_running", c.works, "1: right now");

@@ -4,6 +4,7 @@
 
 #include <signalbox/kinds.h>
 
+struct damage;
 struct host;
 struct tombs;
 struct instance;
@@ -12,7 +13,8 @@ struct blocks {
 	struct instance *instance;
 	const struct sb_store *store;
 	void *self;
-	struct tombs *tombs; /* what is deleted of them; may be NULL */
+	struct damage *damage; /* who is told of it; may be NULL */
+	struct tombs *tombs;   /* what is deleted of them; may be NULL */
 };
 
 int blocks_attach(struct blocks *b, struct host *host); /* SB_E_NOT_FOUND: no store runs */

@@ -30,28 +30,6 @@
 #define DAY_NS        (86400 * NS_PER_S)
 #define MIB           1048576.0
 
-int compact_init(struct compact *c, const struct series_config *config, const struct blocks *blocks,
-                 struct keeper *keeper, const struct flush *flush)
-{
-	pthread_condattr_t attr;
-	c->config = config;
-	c->blocks = blocks;
-	c->keeper = keeper;
-	c->flush = flush;
-	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->wake, &attr);
-	pthread_condattr_destroy(&attr);
-	return 0;
-}
-
-void compact_fini(struct compact *c)
-{
-	pthread_cond_destroy(&c->wake);
-	pthread_mutex_destroy(&c->lock);
-}
-
 /* Until then, or until it stops. */
 static void rest(struct compact *c, int64_t ns)
 {
@@ -81,6 +59,33 @@ static int pace(void *ud, uint64_t bytes)
 	if (c->stop)
 		return -ESHUTDOWN;
 	return keeper_allows_rewriting(c->keeper) ? 0 : -ENOSPC;
+}
+
+int compact_init(struct compact *c, const struct series_config *config, const struct blocks *blocks,
+                 struct keeper *keeper, const struct flush *flush)
+{
+	pthread_condattr_t attr;
+	c->config = config;
+	c->blocks = blocks;
+	c->keeper = keeper;
+	c->flush = flush;
+	c->scrub = (struct scrub){ .blocks = blocks,
+		                   .docs = config->docs,
+		                   .every_ns = &config->scrub_every_ns,
+		                   .pace = pace,
+		                   .ud = c };
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	return 0;
+}
+
+void compact_fini(struct compact *c)
+{
+	pthread_cond_destroy(&c->wake);
+	pthread_mutex_destroy(&c->lock);
 }
 
 static uint64_t hash_of(struct sb_str name)
@@ -218,6 +223,20 @@ static void attempt(struct compact *c)
 	c->look_at_ns = r > 0 ? now : now + LOOK_MOST_NS;
 }
 
+static void look_at_one(struct compact *c)
+{
+	if (!keeper_allows_rewriting(c->keeper) || clock_mono() < c->scrub_at_ns)
+		return;
+	c->paced_from_ns = clock_mono();
+	c->paced_bytes = 0;
+	int r = scrub_turn(&c->scrub);
+	if (r <= 0)
+		c->scrub_at_ns = clock_mono() + PAUSE_NS;
+	if (r < 0 && r != -ESHUTDOWN && r != -ENOSPC)
+		(void)log_warn(r, "blocks could not be looked through: again in %lld s",
+		               (long long)(PAUSE_NS / NS_PER_S));
+}
+
 static void *run(void *ud)
 {
 	struct compact *c = ud;
@@ -225,6 +244,8 @@ static void *run(void *ud)
 	while (!c->stop) {
 		if (is_due(c))
 			attempt(c);
+		else
+			look_at_one(c);
 		rest(c, LOOK_NS);
 	}
 	return NULL;
@@ -264,5 +285,8 @@ void compact_stats(const struct compact *c, struct series_compaction *out)
 		.bytes_in = c->bytes_in,
 		.bytes_out = c->bytes_out,
 		.works = c->works,
+		.scrub_blocks = c->scrub.blocks_read,
+		.scrub_bytes = c->scrub.bytes_read,
+		.scrub_rounds = c->scrub.rounds,
 	};
 }

@@ -9,6 +9,8 @@
 
 #include <signalbox/types.h>
 
+#include "series/scrub.h"
+
 struct blocks;
 struct flush;
 struct keeper;
@@ -30,7 +32,9 @@ struct compact {
 	bool running;
 	_Atomic bool stop;
 	/* the thread's */
-	uint64_t flushes;             /* as many there were at the last look */
+	struct scrub scrub;
+	uint64_t flushes; /* as many there were at the last look */
+	int64_t scrub_at_ns;
 	int64_t look_at_ns, pause_ns; /* monotonic; pause_ns: after a failure */
 	int64_t paced_from_ns;        /* since then paced_bytes went by */
 	uint64_t paced_bytes;

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "journal/journal.h"
 #include "model/row.h"
@@ -15,6 +16,7 @@
 #include "series/column.h"
 #include "series/latest.h"
 #include "series/series.h"
+#include "series/tierstate.h"
 #include "series/tombs.h"
 
 #define WAIT_NS (20 * NS_PER_S)
@@ -124,4 +126,34 @@ int erase_find_latest(struct series_db *db, struct series *s)
 		                  .ud = &newest };
 	series_db_latest(db, s, &latest);
 	return latest.type == SB_T_NULL ? series_db_query(db, &q) : 0;
+}
+
+void erase_find_all(struct series_db *db, struct tombs *tombs, struct catalog *catalog)
+{
+	struct tombs_view *v = tombs_view(tombs);
+	for (size_t i = 0; v && i < v->n; i++)
+		for (uint8_t c = 0; c < ROW_COLUMNS_MAX; c++) {
+			struct series *s = catalog_at(catalog, v->at[i].stream, c);
+			if (s && (v->at[i].columns >> c & 1))
+				(void)erase_find_latest(db, s);
+		}
+	tombs_view_drop(v);
+}
+
+/* ---- tiers */
+
+void erase_mark(void *ud, const struct tomb *t)
+{
+	if (tierstate_mark(ud, t->stream, t->from_ns, t->last_ns) < 0)
+		(void)log_error(-ENOMEM, "tiers of stream %u still tell what is deleted",
+		                t->stream);
+}
+
+void erase_mark_all(struct tombs *tombs, struct tierstate *tiers)
+{
+	struct tombs_view *v = tombs_view(tombs);
+	for (size_t i = 0; v && i < v->n; i++)
+		if (v->at[i].seq > tiers->seq_digested)
+			erase_mark(tiers, &v->at[i]);
+	tombs_view_drop(v);
 }

@@ -11,6 +11,7 @@
 #include "series/blocks.h"
 #include "series/bucket.h"
 #include "series/chunk.h"
+#include "series/damage.h"
 #include "series/fetched.h"
 #include "series/generation.h"
 #include "series/merge.h"
@@ -30,6 +31,7 @@ struct pass {
 	struct buffer bytes;
 	int64_t t_min, t_max;
 	uint64_t rank;
+	struct damage_chunk seen; /* the chunk looked at last */
 	struct bucket_summary summary;
 	struct grid_cell cell; /* the one last asked for */
 	struct slices *slices;
@@ -43,10 +45,11 @@ static int told(struct pass *p, int r)
 	return r ? -ECANCELED : 0;
 }
 
-static void chunk_bad(struct pass *p, int r)
+/* The one that is being looked at. */
+static void chunk_bad(struct pass *p)
 {
 	atomic_fetch_add_explicit(p->from->corrupt, 1, memory_order_relaxed);
-	(void)log_warn(r, "a chunk of stream %u is left out", p->want->stream);
+	damage_note(p->from->blocks->damage, p->from->blocks, &p->seen);
 }
 
 static int chunk_merge(struct pass *p, struct sb_bytes data, uint64_t rank)
@@ -54,7 +57,7 @@ static int chunk_merge(struct pass *p, struct sb_bytes data, uint64_t rank)
 	struct source *s = NULL;
 	int r = source_of_chunk(&s, p->want, data, rank, p->tombs);
 	if (r == SB_E_CORRUPT) {
-		chunk_bad(p, r);
+		chunk_bad(p);
 		return 0;
 	}
 	return r < 0 ? r : merge_add(&p->merge, s);
@@ -80,7 +83,7 @@ static int chunk_slice(struct pass *p, struct sb_bytes data)
 	int answer = 0;
 	int r = slices_run(&p->slices, p->want, p->to, data, p->rank, &answer);
 	if (r == SB_E_CORRUPT) {
-		chunk_bad(p, r);
+		chunk_bad(p);
 		return 0;
 	}
 	if (r > 0)
@@ -96,6 +99,7 @@ static int settle(struct pass *p, int64_t next, bool last)
 	if (!p->waits)
 		return 0;
 	p->waits = false;
+	p->seen = (struct damage_chunk){ p->rank, p->want->stream, p->t_min, p->t_max };
 	bool alone = last || next > p->t_max;
 	if (merge_peek(&p->merge, &ts) && ts <= p->t_max)
 		alone = false;
@@ -179,11 +183,12 @@ static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
 		r = drain(p, c->t_min_ns, false);
 	if (r < 0)
 		return r;
+	p->seen = (struct damage_chunk){ seq, c->stream, c->t_min_ns, c->t_max_ns };
 	if (tombs_touch(p->tombs, c->stream, p->want->column, c->t_min_ns, c->t_max_ns, seq))
 		return chunk_merge(p, c->data, seq);
 	r = summarize(p, c);
 	if (r == SB_E_CORRUPT) {
-		chunk_bad(p, r);
+		chunk_bad(p);
 		return 0;
 	}
 	if (r > 0 || (r == 0 && may_slice(p)))
@@ -222,7 +227,7 @@ static int blocks_merge(struct pass *p)
 	if (!p->from->fetched || !fetched_scan(p->from->fetched, p->want, chunk_seen, p, &r))
 		r = blocks_scan(p->from->blocks, &scan, chunk_seen, p);
 	if (r == SB_E_CORRUPT) {
-		chunk_bad(p, r);
+		chunk_bad(p);
 		r = 0;
 	}
 	return r;

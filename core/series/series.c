@@ -19,6 +19,7 @@
 #include "series/check.h"
 #include "series/checkpoint.h"
 #include "series/compact.h"
+#include "series/damage.h"
 #include "series/erase.h"
 #include "series/feed.h"
 #include "series/fetched.h"
@@ -48,6 +49,7 @@ struct series_db {
 	struct keeper keeper;
 	struct tiers tiers;
 	struct tombs tombs;
+	struct damage damage;
 	struct compact compact;
 	_Atomic uint64_t corrupt;
 };
@@ -60,18 +62,10 @@ void series_db_retime(struct series_db *db, int64_t flush_every_ns,
 	__atomic_store_n(&db->config.keep_ns, keep_ns, __ATOMIC_RELAXED);
 }
 
-static void days_change(void *ud, const struct tomb *t)
-{
-	struct series_db *db = ud;
-	if (tierstate_mark(&db->tiers.state, t->stream, t->from_ns, t->last_ns) < 0)
-		(void)log_error(-ENOMEM, "tiers of stream %u still tell what is deleted",
-		                t->stream);
-}
-
 static void deleted(void *ud, uint64_t seq, struct sb_bytes record, uint32_t at)
 {
 	struct series_db *db = ud;
-	int r = tombs_add(&db->tombs, seq, record, at, days_change, db);
+	int r = tombs_add(&db->tombs, seq, record, at, erase_mark, &db->tiers.state);
 	if (r < 0)
 		(void)log_error(r, "journal record %llu deletes nothing", (unsigned long long)seq);
 }
@@ -84,6 +78,8 @@ int series_db_new(struct series_db **out, const struct series_config *config)
 	db->config = *config;
 	int r = head_init(&db->head, HEAD_TIMES * config->head_max_bytes);
 	tombs_init(&db->tombs);
+	damage_init(&db->damage);
+	db->blocks.damage = &db->damage;
 	db->head.deleted = deleted;
 	db->head.deleted_ud = db;
 	db->blocks.tombs = &db->tombs;
@@ -121,22 +117,13 @@ struct series_db *series_db_free(struct series_db *db)
 	feed_fini(&db->feed);
 	head_fini(&db->head);
 	tombs_fini(&db->tombs);
+	damage_fini(&db->damage);
 	latest_free(db->latest);
 	free(db);
 	return NULL;
 }
 
 /* ---- life */
-
-/* What was deleted after the tiers were last worked. */
-static void mark_undigested(struct series_db *db)
-{
-	struct tombs_view *v = tombs_view(&db->tombs);
-	for (size_t i = 0; v && i < v->n; i++)
-		if (v->at[i].seq > db->tiers.state.seq_digested)
-			days_change(db, &v->at[i]);
-	tombs_view_drop(v);
-}
 
 int series_db_attach(struct series_db *db, uint64_t *seq_durable)
 {
@@ -149,7 +136,7 @@ int series_db_attach(struct series_db *db, uint64_t *seq_durable)
 	if (r >= 0)
 		r = tombs_load(&db->tombs, db->config.docs);
 	if (r >= 0)
-		mark_undigested(db);
+		erase_mark_all(&db->tombs, &db->tiers.state);
 	return r;
 }
 
@@ -195,23 +182,9 @@ static void restore_rest(void *ud)
 		(void)log_warn(r, "cannot read old latest values");
 }
 
-/* The newest value is deleted: which one is it now? Before values of blocks are offered, because it
- * may still be in memory. */
-static void restore_deleted(struct series_db *db)
-{
-	struct tombs_view *v = tombs_view(&db->tombs);
-	for (size_t i = 0; v && i < v->n; i++)
-		for (uint8_t c = 0; c < ROW_COLUMNS_MAX; c++) {
-			struct series *s = catalog_at(db->config.catalog, v->at[i].stream, c);
-			if (s && (v->at[i].columns >> c & 1))
-				(void)erase_find_latest(db, s);
-		}
-	tombs_view_drop(v);
-}
-
 int series_db_start(struct series_db *db)
 {
-	restore_deleted(db);
+	erase_find_all(db, &db->tombs, db->config.catalog);
 	restore_recent(db);
 	db->flush.first = restore_rest;
 	db->flush.first_ud = db;
@@ -460,6 +433,13 @@ void series_db_compaction(const struct series_db *db, struct series_compaction *
 void series_db_compact_at(struct series_db *db, uint32_t blocks)
 {
 	__atomic_store_n(&db->config.compact_blocks, blocks, __ATOMIC_RELAXED);
+}
+
+void series_db_damage(struct series_db *db, int64_t from_ns, int64_t to_ns, struct series_gap *gaps,
+                      uint32_t room, struct series_damage *out)
+{
+	damage_report(&db->damage, &db->blocks, db->config.catalog,
+	              &(struct damage_want){ from_ns, to_ns, gaps, room }, out);
 }
 
 bool series_db_make_room(struct series_db *db)

@@ -40,6 +40,7 @@ struct series_config {
 	uint64_t low_water;         /* bytes free; below, the oldest blocks go */
 	struct retention retention; /* of each class; zero: for ever */
 	int64_t keep_ns;            /* what is younger stays even then */
+	int64_t scrub_every_ns;     /* every block is read so often; 0: never */
 	uint32_t compact_blocks;    /* so many of one flush become one; 0: no compaction */
 	/* Flush thread, blocks are written: so many points of devices came with the journal records
 	 * up to seq, each point once. May be NULL. */
@@ -213,10 +214,23 @@ struct series_compaction { /* since the start */
 	uint64_t runs, failures;
 	uint64_t blocks_in; /* became one each run */
 	uint64_t rows_in, rows_out, bytes_in, bytes_out;
-	bool works; /* right now */
+	bool works;                                       /* right now */
+	uint64_t scrub_blocks, scrub_bytes, scrub_rounds; /* looked through */
 };
 void series_db_compaction(const struct series_db *db, struct series_compaction *out);
 void series_db_compact_at(struct series_db *db, uint32_t blocks); /* as compact_blocks */
+/* ---- damage: where values may be missing */
+struct series_gap {
+	uint32_t device_no;         /* 0: of several */
+	int64_t t_min_ns, t_max_ns; /* both included */
+};
+struct series_damage {
+	uint64_t chunks, blocks, set_aside; /* blocks: that cannot be read to their end */
+	uint32_t n_gaps;                    /* at most as many as there is room for */
+};
+/* Gaps in [from, to): of chunks found since the start, and of blocks. Threads that may block. */
+void series_db_damage(struct series_db *db, int64_t from_ns, int64_t to_ns, struct series_gap *gaps,
+                      uint32_t room, struct series_damage *out);
 bool series_db_make_room(struct series_db *db);
 
 /* ---- copies; threads that may block */

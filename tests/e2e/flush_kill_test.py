@@ -148,6 +148,31 @@ def test_deleted_values_stay_away_after_kills():
         assert values(p, "a") == [(0, 7)]
 
 
+def test_damage_is_found_named_and_the_rest_served():
+    t0 = 1790000000000
+    with Platform(*SETS, "storage.compaction=0") as p:
+        for day in range(3):
+            rows = ",".join('{"ts":%d,"values":{"a":%d}}' % (t0 + 86400000 * day + k, k) for k in range(20))
+            assert mosquitto_pub(p, "devices/d1/telemetry", f"[{rows}]", "-q", "1", "-i", "d1").returncode == 0
+            assert eventually(lambda: p.call("system.info")["series"]["head_rows"] == 0 and blocks(p) > day)
+        where = {"device": "d1", "series": ["a"], "from": t0, "to": t0 + 4 * 86400000}
+        assert len(p.points("d1", "a")["a"]) == 60 and "damaged" not in p.call("telemetry.query", **where)
+        assert p.stop() == 0
+        bad = sorted((p.data / "series").glob("raw/*/*.blk"), key=lambda f: int(f.name.split("-")[1]))[1]
+        db = sqlite3.connect(bad)
+        key, data = db.execute("SELECT k, data FROM chunk").fetchone()
+        db.execute("UPDATE chunk SET data=? WHERE k=?", [data[:-1] + bytes([data[-1] ^ 1]), key])
+        db.commit()
+        db.close()
+        p.start()
+        assert eventually(lambda: p.call("system.info")["health"] == "degraded", 20), p.call("system.info")
+        assert "1 chunks" in p.call("system.info")["health_reason"]
+        assert bad.name in p.log() and "stream" in p.log()
+        answer = p.call("telemetry.query", **where)
+        assert len(answer["series"][0]["points"]) == 40
+        assert len(answer["damaged"]) == 1 and t0 + 86400000 <= answer["damaged"][0][0] < t0 + 2 * 86400000, answer["damaged"]
+
+
 def test_reasons_and_kept_payloads_survive_a_stop():
     with Platform(*SETS) as p:
         mosquitto_pub(p, "devices/d1/telemetry", '{"a":', "-q", "1", "-i", "d1")

@@ -709,6 +709,8 @@ export interface Methods {
     result: {
       /** by device, then series, in the order they were made; a series that fills several pages stands in each; of many devices, those without values are left out */
       series: QueriedSeries[];
+      /** times in which values are missing, because what is stored is damaged; at most 16 */
+      damaged?: number[][];
       /** there is more; absent on the last page */
       cursor?: string;
     };

@@ -332,6 +332,33 @@ static int history_take(struct call *c, struct history *h)
 	return r ? r : chosen_range(c, DAY_NS, h->question, &h->at);
 }
 
+/* Where something of it may be missing, because it is damaged. */
+static void gaps_give(struct history *h)
+{
+	struct series_gap gaps[16];
+	struct series_damage d;
+	struct wire *w = &h->c->result;
+	uint32_t n = 0;
+
+	series_db_damage(h->c->api->config.series, h->at.from_ns, h->at.to_ns, gaps,
+	                 ARRAY_LEN(gaps), &d);
+	for (uint32_t i = 0; i < d.n_gaps; i++) {
+		if (!h->many && gaps[i].device_no && h->devices[0] &&
+		    gaps[i].device_no != h->devices[0]->no)
+			continue;
+		if (n++ == 0) {
+			wire_key(w, "damaged");
+			wire_array(w);
+		}
+		wire_array(w);
+		describe_ns(w, gaps[i].t_min_ns);
+		describe_ns(w, gaps[i].t_max_ns);
+		wire_array_end(w);
+	}
+	if (n)
+		wire_array_end(w);
+}
+
 int telemetry_query_call(struct call *c)
 {
 	char cursor[POSITION_TEXT];
@@ -356,6 +383,7 @@ int telemetry_query_call(struct call *c)
 			wire_key(&c->result, "cursor");
 			wire_text(&c->result, cursor);
 		}
+		gaps_give(h);
 		wire_map_end(&c->result);
 	}
 	h->view = series_view_close(h->view);

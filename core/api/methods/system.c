@@ -87,6 +87,9 @@ static void give_compaction(struct wire *w, const struct api *api)
 	wire_key_u64(w, "deleted_ranges", series_db_deleted(api->config.series));
 	wire_key_u64(w, "bytes_in", c.bytes_in);
 	wire_key_u64(w, "bytes_out", c.bytes_out);
+	wire_key_u64(w, "scrub_blocks", c.scrub_blocks);
+	wire_key_u64(w, "scrub_bytes", c.scrub_bytes);
+	wire_key_u64(w, "scrub_rounds", c.scrub_rounds);
 	wire_key(w, "running");
 	wire_bool(w, c.works);
 	wire_map_end(w);
@@ -134,6 +137,21 @@ static void give_storage(struct wire *w, const struct series_space *s)
 	wire_map_end(w);
 }
 
+static bool is_damaged(const struct api *api, char *why, size_t cap)
+{
+	struct series_damage d;
+
+	series_db_damage(api->config.series, INT64_MIN, INT64_MAX, NULL, 0, &d);
+	if (!d.chunks && !d.blocks && !d.set_aside)
+		return false;
+	snprintf(why, cap,
+	         "stored values are damaged: %llu chunks left out, %llu blocks read in part, %llu "
+	         "set aside; the log names them: restore them from a backup",
+	         (unsigned long long)d.chunks, (unsigned long long)d.blocks,
+	         (unsigned long long)d.set_aside);
+	return true;
+}
+
 static void give_config_health(struct wire *w, const struct api *api)
 {
 	struct api_config_state config = { 0 };
@@ -143,7 +161,7 @@ static void give_config_health(struct wire *w, const struct api *api)
 	if (config.error[0])
 		snprintf(why, sizeof(why),
 		         "the configuration was refused, the one before holds: %s", config.error);
-	else if (!backup_is_ill(api, why, sizeof(why)))
+	else if (!is_damaged(api, why, sizeof(why)) && !backup_is_ill(api, why, sizeof(why)))
 		why[0] = '\0';
 	wire_key_text(w, "health", why[0] ? "degraded" : "ok");
 	if (!why[0])

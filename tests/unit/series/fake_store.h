@@ -272,6 +272,25 @@ static inline int32_t fake_blocks(void *self, sb_block_fn fn, void *ud)
 	return r < 0 ? r : 0;
 }
 
+static inline int32_t fake_read_block(void *self, struct sb_str name, uint32_t from_stream,
+                                      sb_chunk_fn fn, void *ud)
+{
+	uint64_t number = strtoull(name.p, NULL, 10);
+	int32_t r = 0;
+	(void)self;
+	pthread_mutex_lock(&fake_store.lock);
+	size_t n = fake_store.n;
+	struct fake_chunk *copy = malloc((n + 1) * sizeof(*copy));
+	if (n)
+		memcpy(copy, fake_store.at, n * sizeof(*copy));
+	pthread_mutex_unlock(&fake_store.lock);
+	for (size_t i = 0; i < n && r >= 0; i++)
+		if (!copy[i].gone && copy[i].block == number && copy[i].c.stream >= from_stream)
+			r = fn(ud, &copy[i].c, copy[i].seq);
+	free(copy);
+	return r < 0 ? r : 0;
+}
+
 /* Calls next() without the lock: it scans. */
 static inline int32_t fake_replace(void *self, const struct sb_block *spec, sb_dropped_fn fn,
                                    void *ud)
@@ -338,6 +357,7 @@ static const struct sb_store fake_store_table = { .size = sizeof(struct sb_store
 	                                          .stats = fake_stats,
 	                                          .drop = fake_drop,
 	                                          .blocks = fake_blocks,
+	                                          .read_block = fake_read_block,
 	                                          .replace = fake_replace };
 
 struct instance *host_instance(struct host *host, const char *kind, size_t index)

@@ -34,6 +34,7 @@ struct world {
 	struct world_point *points;
 	size_t n;
 	uint64_t seed;
+	int64_t scrub_every_ns;
 	bool quiet;        /* definitions go to the journal only */
 	uint64_t head_max; /* 0: without end */
 };
@@ -73,6 +74,7 @@ static inline int world_open(void)
 		                        .docs = &world.docs,
 		                        .head_max_bytes = world.head_max ? world.head_max : 1 << 30,
 		                        .flush_every_ns = INT64_MAX,
+		                        .scrub_every_ns = world.scrub_every_ns,
 		                        .retention_class = "standard" };
 	if (r >= 0)
 		r = series_db_new(&world.db, &config);

@@ -166,6 +166,47 @@ static void a_damaged_chunk_bars_its_block_and_nothing_is_lost(void **state)
 	assert_all_there();
 }
 
+static void damage_nobody_asked_for_is_found_and_told(void **state)
+{
+	struct series_compaction c;
+	struct series_gap gaps[4];
+	struct series_damage d = { 0 };
+	(void)state;
+	for (int f = 0; f < 3; f++) {
+		for (int i = 0; i < 40; i++)
+			world_insert_random(WORLD_BASE + (f * 40 + i) * WORLD_MINUTE);
+		flush();
+	}
+	uint8_t *bad = (uint8_t *)(uintptr_t)fake_store.at[fake_store.n / 2].c.data.p;
+	const struct sb_chunk chunk = fake_store.at[fake_store.n / 2].c;
+	bad[9] ^= 1;
+	world_close();
+	world.scrub_every_ns = INT64_MAX / 4;
+	assert_int_equal(world_open(), 0);
+	for (int i = 0; i < 1000 && !d.chunks; i++) {
+		usleep(10000);
+		series_db_damage(world.db, INT64_MIN, INT64_MAX, gaps, 4, &d);
+	}
+	assert_int_equal(d.chunks, 1);
+	assert_int_equal(d.n_gaps, 1);
+	assert_int_equal(gaps[0].t_min_ns, chunk.t_min_ns);
+	assert_int_equal(gaps[0].t_max_ns, chunk.t_max_ns);
+	assert_true(gaps[0].device_no > 0);
+	series_db_damage(world.db, chunk.t_max_ns + 1, INT64_MAX, gaps, 4, &d);
+	assert_int_equal(d.n_gaps, 0);
+	do {
+		usleep(10000);
+		series_db_compaction(world.db, &c);
+	} while (!c.scrub_rounds);
+	assert_int_equal(c.scrub_blocks, 3);
+	/* The next round is not before its time, also after a restart. */
+	world_close();
+	assert_int_equal(world_open(), 0);
+	usleep(600000);
+	series_db_compaction(world.db, &c);
+	assert_int_equal(c.scrub_blocks, 0);
+}
+
 /* ---- what is chosen */
 
 static struct plan_block some[16];
@@ -292,6 +333,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_stream_larger_than_memory_allows_goes_in_parts,
 		                                world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_chunk_bars_its_block_and_nothing_is_lost,
+		                                world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(damage_nobody_asked_for_is_found_and_told,
 		                                world_setup, world_teardown),
 		cmocka_unit_test(the_present_day_waits_until_there_are_many),
 		cmocka_unit_test(nothing_goes_across_what_is_barred_or_beyond_the_bounds),
