@@ -392,7 +392,10 @@ int conn_try_send(struct conn *c, struct sb_bytes bytes)
 {
 	if (c->overflow)
 		return SB_AGAIN;
-	return c->srv->stream->write(c->srv->host, c->handle, bytes);
+	int r = c->srv->stream->write(c->srv->host, c->handle, bytes);
+	/* The peer is gone and conn_closed() follows, or there is no memory: no fault of the
+	 * message, which stays with its session. */
+	return r < 0 ? SB_AGAIN : r;
 }
 
 void conn_writable(void *conn_ud, sb_conn handle)

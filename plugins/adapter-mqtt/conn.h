@@ -90,7 +90,7 @@ void conn_closed(void *conn_ud, sb_conn handle, int32_t why);
 /* Send a control packet; it is never lost while the connection lasts, unless it is larger than the
  * client takes. */
 void conn_send(struct conn *c, struct sb_bytes bytes);
-/* Send a publish: 0, or SB_AGAIN if the client does not read fast enough. */
+/* Send a publish: 0, or SB_AGAIN if the client does not read fast enough, or is gone. */
 int conn_try_send(struct conn *c, struct sb_bytes bytes);
 void conn_hold(struct conn *c, uint8_t why);
 void conn_release(struct conn *c, uint8_t why);

@@ -195,6 +195,30 @@ static void qos2_to_a_client_survives_its_connection(void **state)
 	peer_expect_nothing(&p);
 }
 
+/* The host knows that the peer is gone, the server does not yet: write() says so, and close()
+ * follows at the end of the turn. */
+static void what_comes_while_a_connection_dies_stays_in_its_session(void **state)
+{
+	struct fake *f = *state;
+	struct peer_login login = { .id = "s", .version = 4, .keep = true };
+	struct peer p = peer_up(f, &login, NULL);
+	struct peer q = peer_up(f, &(struct peer_login){ .id = "pub", .version = 5 }, NULL);
+	peer_subscribe(&p, "a", 2, 0);
+	peer_expect(&p, PACKET_SUBACK);
+	peer_publish(&q, "a", "before", 2, 1, NULL, 0);
+	peer_expect_publish(&p, "a", "before");
+	p.conn->closing = true;
+	peer_publish(&q, "a", "once", 2, 2, NULL, 0);
+	peer_publish(&q, "a", "twice", 4, 3, NULL, 0);
+	fake_hangup(p.conn);
+	p = peer_up(f, &login, NULL);
+	assert_true(peer_expect_publish(&p, "a", "before").dup);
+	assert_false(peer_expect_publish(&p, "a", "once").dup);
+	assert_false(peer_expect_publish(&p, "a", "twice").dup);
+	peer_expect_nothing(&p);
+	assert_int_equal(fake_metric(f, "publish_dropped"), 0);
+}
+
 static void sessions_end_when_they_expire(void **state)
 {
 	struct fake *f = *state;
@@ -445,6 +469,7 @@ int main(void)
 		TEST(silence_is_cut_at_one_and_a_half_times),
 		TEST(a_kept_session_is_found_again),
 		TEST(qos2_to_a_client_survives_its_connection),
+		TEST(what_comes_while_a_connection_dies_stays_in_its_session),
 		TEST(sessions_end_when_they_expire),
 		TEST(a_newer_connection_takes_over),
 		TEST(a_takeover_waits_for_what_was_submitted),
