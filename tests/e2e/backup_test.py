@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.request
 
+from disk_test import small_disk
 from harness import FLEET, SIGNALBOX, ApiError, Platform, eventually, mosquitto_pub, run
 from kill_test import free_port, verify
 
@@ -227,7 +228,7 @@ def test_a_fleet_sends_while_backups_are_made_and_killed():
     chance = random.Random(11)
     with Platform(f"mqtt.listen=127.0.0.1:{port}", *SETS) as p:
         fleet = subprocess.Popen([FLEET, "run", "--devices", "200", "--broker", f"127.0.0.1:{port}", "--rate", "1000",
-                                  "--duration", "8", "--oracle", oracle, "--quiet"], stdout=subprocess.PIPE, text=True)
+                                  "--duration", "6", "--oracle", oracle, "--quiet"], stdout=subprocess.PIPE, text=True)
         for number in range(KILLS):
             time.sleep(0.5)
             making = subprocess.Popen([str(SIGNALBOX), "backup", "create", str(top / "b"), "--data", str(p.data)],
@@ -278,6 +279,31 @@ def test_a_restore_that_is_killed_leaves_nothing_that_looks_whole():
     assert not (top / "x.restoring").exists() or list((top / "x.restoring").iterdir()) == []
     with Platform(*SETS, data=top / "x") as again:
         assert values(again, "d1") == list(range(10))
+    shutil.rmtree(top)
+
+
+def test_a_full_disk_leaves_nothing_that_looks_whole():
+    top = folder()
+    with Platform(*SETS, f"backup.directory={top / 'mine'}", "backup.every=100d") as p:
+        send(p, "d1", 10)
+        for number in range(200):
+            p.call("device.create", id=f"device-{number:03d}", name="n" * 120)
+        signalbox("backup", "create", top / "b", data=p.data)
+        with small_disk(9) as small:
+            filler = small / "filler"
+            filler.write_bytes(b"f" * (9 * 2**20 - 150000))
+            answer = signalbox("backup", "create", small / "c", data=p.data, check=False)
+            assert answer.returncode == 1 and "MiB free" in answer.stderr, answer.stderr
+            assert not (small / "c").exists() and not (small / "c.partial").exists()
+            answer = signalbox("backup", "create", small / "c.tar", data=p.data, check=False)
+            assert answer.returncode == 1 and "full" in answer.stderr, answer.stderr
+            assert not list(small.glob("c*")) and not (p.data / "backup.partial").exists()
+            answer = signalbox("backup", "restore", top / "b", data=small / "x", check=False)
+            assert answer.returncode == 1 and "are needed: free space" in answer.stderr, answer.stderr
+            assert not list(small.glob("x*"))
+        assert p.call("system.info")["health"] == "ok"
+        send(p, "d1", 1, first=10)
+        assert values(p, "d1") == list(range(11))
     shutil.rmtree(top)
 
 
