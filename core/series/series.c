@@ -370,6 +370,11 @@ void series_view_fetch(struct series_view *view, struct series *const *series, u
 	fetched_fill(&view->fetched, view->from.blocks, series, n, from_ns, to_ns - 1);
 }
 
+int64_t series_view_raw_from(const struct series_view *view)
+{
+	return view->tiers.gone_ns[0];
+}
+
 void series_view_bounds(const struct series_view *view, int64_t *first_ns, int64_t *last_ns)
 {
 	*first_ns = view->first_ns;

@@ -182,6 +182,8 @@ void series_view_fetch(struct series_view *view, struct series *const *series, u
                        int64_t from_ns, int64_t to_ns, bool (*stop)(void *ud), void *ud);
 /* Nothing lies outside; first > last: there is nothing. */
 void series_view_bounds(const struct series_view *view, int64_t *first_ns, int64_t *last_ns);
+/* Raw values before it may be gone, so that only buckets know; INT64_MIN: none are. */
+int64_t series_view_raw_from(const struct series_view *view);
 
 /* Rows come faster than they are flushed: who can wait should. Any thread. */
 bool series_db_is_crowded(struct series_db *db);

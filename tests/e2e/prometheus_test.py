@@ -403,6 +403,26 @@ def test_grafana_requests_are_answered():
         assert plain.get("nothing")[0] == 404
 
 
+def test_what_only_tiers_still_know_is_answered():
+    then = BASE - 40 * 86400
+    with Platform("series.flush-every=1s", "storage.retention=raw 1d, 1m 1y", "storage.keep=1h", "storage.tier-every=1s") as p:
+        rows = [{"ts": (then + n * 10) * 1000, "values": {"level": n}} for n in range(360)]
+        assert mosquitto_pub(p, "devices/d1/telemetry", json.dumps(rows), "-q", "1").returncode == 0
+        ask = {"query": "count_over_time(level[1h])", "time": then + 3595}
+        c = client(p)
+
+        def counted():
+            """All values; then two of each minute are left."""
+            result = c.ask("query", ask)[1]["data"]["result"]
+            return result and float(result[0]["value"][1])
+        assert eventually(lambda: counted() == 120, 60), (counted(), p.log()[-3000:])
+        at = {"query": "level", "start": then + 60, "end": then + 3540, "step": 60}
+        values = c.ask("query_range", at)[1]["data"]["result"][0]["values"]
+        assert [float(v) for _, v in values] == [6 * n for n in range(1, 60)], values
+        rate = c.ask("query", {"query": "rate(level[30m])", "time": then + 3590})[1]["data"]["result"][0]["value"][1]
+        assert near(rate, 0.1), rate
+
+
 # ---- who may ask, and what is refused
 
 def test_only_who_may_read_is_answered():

@@ -121,25 +121,61 @@ struct reading {
 	struct store *store;
 	int (*sample)(void *ud, int64_t ms, double v);
 	void *ud;
+	bool enough; /* sample() said so */
 };
+
+#define DAY_NS    (24 * 3600 * NS_PER_S)
+#define MINUTE_NS (60 * NS_PER_S)
+
+static bool number_of(const struct series_point *p, double *v)
+{
+	switch (p->type) {
+	case SB_T_BOOL:
+		*v = p->v.i != 0;
+		return true;
+	case SB_T_I64:
+		*v = (double)p->v.i;
+		return true;
+	case SB_T_U64:
+		*v = (double)p->v.u;
+		return true;
+	case SB_T_F64:
+		*v = p->v.f;
+		return true;
+	default:
+		return false;
+	}
+}
 
 static int on_point(void *ud, const struct series_point *p)
 {
 	struct reading *rd = ud;
 	int64_t ms = p->ts_ns / NS_PER_MS - (p->ts_ns % NS_PER_MS < 0);
+	double v;
 
-	switch (p->type) {
-	case SB_T_BOOL:
-		return rd->sample(rd->ud, ms, p->v.i != 0);
-	case SB_T_I64:
-		return rd->sample(rd->ud, ms, (double)p->v.i);
-	case SB_T_U64:
-		return rd->sample(rd->ud, ms, (double)p->v.u);
-	case SB_T_F64:
-		return rd->sample(rd->ud, ms, p->v.f);
-	default:
-		return 0;
-	}
+	if (number_of(p, &v))
+		rd->enough = rd->sample(rd->ud, ms, v) != 0;
+	return rd->enough;
+}
+
+/* What the tiers still know of values as they were: the first and the last of each stretch. */
+static int on_bucket(void *ud, const struct series_bucket *b)
+{
+	struct reading *rd = ud;
+
+	if (b->count && on_point(rd, &b->first))
+		return 1;
+	return b->count > 1 && b->last.ts_ns > b->first.ts_ns ? on_point(rd, &b->last) : 0;
+}
+
+/* Tiers answer for whole days. */
+static int64_t raw_from(const struct store *store)
+{
+	int64_t gone_ns = series_view_raw_from(store->view);
+
+	if (gone_ns < 0 || gone_ns > INT64_MAX - DAY_NS)
+		return gone_ns;
+	return (gone_ns + DAY_NS - 1) / DAY_NS * DAY_NS;
 }
 
 static bool on_stop(void *ud)
@@ -151,15 +187,28 @@ static int store_read(void *ud, void *series, const int64_t ms[2],
                       int (*sample)(void *ud, int64_t ms, double v), void *sample_ud)
 {
 	struct store *store = ud;
-	struct reading rd = { store, sample, sample_ud };
-	const struct series_query q = { .series = series,
-		                        .from_ns = ns_of(ms[0]),
-		                        .to_ns = ns_of(ms[1] + 1),
-		                        .point = on_point,
-		                        .stop = on_stop,
-		                        .ud = &rd };
-	int r = series_view_query(store->view, &q);
+	struct reading rd = { store, sample, sample_ud, false };
+	struct series_query q = { .series = series,
+		                  .from_ns = ns_of(ms[0]),
+		                  .to_ns = ns_of(ms[1] + 1),
+		                  .stop = on_stop,
+		                  .ud = &rd };
+	int64_t to_ns = q.to_ns;
+	int64_t raw_ns = raw_from(store);
+	int r = 0;
 
+	if (q.from_ns < raw_ns) {
+		q.to_ns = MIN(to_ns, raw_ns);
+		q.bucket_ns = MINUTE_NS;
+		q.bucket = on_bucket;
+		r = series_view_query(store->view, &q);
+		q.from_ns = q.to_ns;
+		q.to_ns = to_ns;
+		q.bucket_ns = 0;
+	}
+	q.point = on_point;
+	if (r >= 0 && !rd.enough && q.from_ns < q.to_ns)
+		r = series_view_query(store->view, &q);
 	return r < 0 ? r : 0;
 }
 
