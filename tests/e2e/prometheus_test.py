@@ -405,7 +405,7 @@ def test_grafana_requests_are_answered():
 
 def test_what_only_tiers_still_know_is_answered():
     then = BASE - 40 * 86400
-    with Platform("series.flush-every=1s", "storage.retention=raw 1d, 1m 1y", "storage.keep=1h", "storage.tier-every=1s") as p:
+    with Platform("series.flush-every=1s", "storage.retention=raw 3s, 1m 1y", "storage.keep=1h", "storage.tier-every=1s") as p:
         rows = [{"ts": (then + n * 10) * 1000, "values": {"level": n}} for n in range(360)]
         assert mosquitto_pub(p, "devices/d1/telemetry", json.dumps(rows), "-q", "1").returncode == 0
         ask = {"query": "count_over_time(level[1h])", "time": then + 3595}
