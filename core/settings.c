@@ -56,7 +56,7 @@ const struct option_spec settings_table[] = {
 	  "(500ms if 0), custom: anything up to 2s" },
 	{ "journal", "linger-fixed", OPTION_BOOL, AT(journal_fixed), "no", NULL, 0, 0,
 	  "profile custom: every commit waits exactly that long, at low rates too" },
-	{ "series", "head-max", OPTION_SIZE, AT(series_head_max), "56M", NULL, 1 << 20, 1LL << 34,
+	{ "series", "head-max", OPTION_SIZE, AT(series_head_max), "48M", NULL, 1 << 20, 1LL << 34,
 	  "memory of values that are not in blocks yet" },
 	{ "series", "flush-every", OPTION_TIME, AT(series_flush_every), "2h", NULL, 1000000000,
 	  86400000000000, "age at which values go to blocks" },
