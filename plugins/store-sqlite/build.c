@@ -12,11 +12,12 @@
 
 #include "block.h"
 
-#define EMPTY     1
-#define PATH_ROOM 4096
-#define NAMES_MAX 1000 /* blocks of one class, month and range of sequence numbers */
-#define NS_PER_MS 1000000
-#define NS_PER_S  1000000000
+#define EMPTY           1
+#define PATH_ROOM       4096
+#define WRITE_OUT_BYTES (1U << 20)
+#define NAMES_MAX       1000 /* blocks of one class, month and range of sequence numbers */
+#define NS_PER_MS       1000000
+#define NS_PER_S        1000000000
 
 struct build {
 	const struct sb_block *spec;
@@ -26,6 +27,8 @@ struct build {
 	int64_t last_key; /* INT64_MIN: none yet */
 	int64_t last_t_ns;
 	uint32_t last_stream;
+	int fd;            /* of a compacted block, to write it out meanwhile; or -1 */
+	uint64_t unsynced; /* bytes */
 	char month_dir[PATH_ROOM], tmp[PATH_ROOM + 64];
 };
 
@@ -164,6 +167,17 @@ static void count(struct build *b, const struct sb_chunk *c)
 	b->last_t_ns = c->t_min_ns;
 }
 
+/* A large file goes to the disk a little at a time: all of it at the end would keep those waiting
+ * who sync a message. */
+static void write_out(struct build *b, size_t bytes)
+{
+	b->unsynced += bytes;
+	if (b->fd < 0 || b->unsynced < WRITE_OUT_BYTES)
+		return;
+	(void)sync_file_range(b->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+	b->unsynced = 0;
+}
+
 static int32_t fill(struct build *b)
 {
 	struct sb_chunk chunk = { 0 };
@@ -176,6 +190,7 @@ static int32_t fill(struct build *b)
 		if (r < 0)
 			return r;
 		count(b, &chunk);
+		write_out(b, chunk.data.n);
 	}
 	if (r == 0 && !b->facts.chunks)
 		r = b->facts.level ? EMPTY : SB_E_RANGE;
@@ -303,11 +318,14 @@ int32_t build_block(const char *dir, const struct sb_block *spec, struct block *
 		return -ENOMEM;
 	b->spec = spec;
 	b->last_key = INT64_MIN;
+	b->fd = -1;
 	r = check_spec(spec, &b->facts);
 	if (r == 0)
 		r = make_dirs(b, dir);
 	if (r == 0)
 		r = open_tmp(b);
+	if (r == 0 && spec->level)
+		b->fd = open(b->tmp, O_RDWR | O_CLOEXEC);
 	if (r == 0)
 		r = fill(b);
 	if (r == 0)
@@ -316,6 +334,8 @@ int32_t build_block(const char *dir, const struct sb_block *spec, struct block *
 		r = publish(b, out);
 	sqlite3_finalize(b->insert);
 	sqlite3_close(b->db);
+	if (b->fd >= 0)
+		close(b->fd);
 	if (r == EMPTY)
 		r = stand_in(b, out);
 	if (r != 0 && *b->tmp)
