@@ -68,7 +68,7 @@ static void fail(struct conn *c, const struct pending_entry *e)
 		keep_answered(s, id);
 	}
 	if (c->state == CONN_UP) {
-		conn_fail(c, REASON_UNSPECIFIED, "the message could not be stored");
+		conn_fail_storage(c, REASON_UNSPECIFIED, "the message could not be stored");
 		conn_leave(c, true, SB_DOWN_KICKED, "storage failed");
 	}
 }

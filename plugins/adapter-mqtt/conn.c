@@ -9,6 +9,7 @@
 #include "auth.h"
 #include "connect.h"
 #include "disconnect.h"
+#include "flap.h"
 #include "known.h"
 #include "packet.h"
 #include "ping.h"
@@ -125,6 +126,13 @@ void conn_settle(struct conn *c)
 	}
 	if (c->state == CONN_CLOSED && !c->stalled)
 		conn_free(c);
+}
+
+int conn_fail_storage(struct conn *c, uint8_t reason, const char *why)
+{
+	if (c->session)
+		flap_forgive(c->session);
+	return conn_fail(c, reason, why);
 }
 
 void conn_leave(struct conn *c, bool with_will, int32_t why, const char *detail)

@@ -97,6 +97,8 @@ void conn_release(struct conn *c, uint8_t why);
 /* Ends it, with a DISCONNECT for whoever understands one. The session stays attached until
  * conn_leave() or conn_closed(), so this may be called from inside a delivery. Returns -EPROTO. */
 int conn_fail(struct conn *c, uint8_t reason, const char *why);
+/* The same where the fault is ours: that it will come again is no flapping. */
+int conn_fail_storage(struct conn *c, uint8_t reason, const char *why);
 /* As conn_fail, without a word. */
 void conn_shut(struct conn *c);
 /* Takes the connection off its session. */

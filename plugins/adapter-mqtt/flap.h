@@ -23,6 +23,6 @@ struct flaps {
 /* c may use its client identifier, s is the session if there is one. 0, or 1: it may not now, and
  * `why` says so. */
 int flap_check(struct conn *c, const struct session *s, char *why, size_t cap);
-/* It has left as one should: that was no flapping. */
+/* It has left as one should, or was sent away for our own fault: that was no flapping. */
 void flap_forgive(struct session *s);
 void flap_fini(struct flaps *all);

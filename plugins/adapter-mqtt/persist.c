@@ -324,7 +324,7 @@ static void break_promise(const struct persist_waiter *w)
 	if (w->promise == PERSIST_CONNACK)
 		connack_refuse(c, REASON_BUSY, "sessions cannot be stored now");
 	else
-		conn_fail(c, REASON_UNSPECIFIED, "the session could not be stored");
+		conn_fail_storage(c, REASON_UNSPECIFIED, "the session could not be stored");
 	conn_leave(c, true, SB_DOWN_KICKED, "storage failed");
 }
 

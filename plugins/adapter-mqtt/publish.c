@@ -148,7 +148,7 @@ static int storage_refused(struct conn *c, const struct publish *p, int r, struc
 	metrics_count(c->srv->m.publish_failed, 1);
 	if (p->qos == 2)
 		id_set_remove(&c->session->received, p->id);
-	return conn_fail(c, REASON_QUOTA, text);
+	return conn_fail_storage(c, REASON_QUOTA, text);
 }
 
 /* ---- telemetry */

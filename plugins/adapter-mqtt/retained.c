@@ -169,8 +169,8 @@ static void answer(struct retained_waiter *w, int32_t r)
 		if (r >= 0) {
 			acks_done(c, ref, REASON_SUCCESS);
 		} else if (c->state == CONN_UP) {
-			conn_fail(c, REASON_UNSPECIFIED,
-			          "the retained message could not be stored");
+			conn_fail_storage(c, REASON_UNSPECIFIED,
+			                  "the retained message could not be stored");
 			conn_leave(c, true, SB_DOWN_KICKED, "storage failed");
 		}
 		conn_settle(c);

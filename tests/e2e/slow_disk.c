@@ -1,5 +1,5 @@
-/* LD_PRELOAD: fdatasync takes as long, or fails, as the file named by SLOW_DISK says while the program
- * runs: "MILLISECONDS ERRNO"; without the file nothing is changed. */
+/* LD_PRELOAD: fdatasync takes as long, or fails, as the file named by SLOW_DISK says while the
+ * program runs: "MILLISECONDS ERRNO"; without the file nothing is changed. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -176,6 +176,24 @@ static void a_client_that_flaps_is_held_off_and_nobody_else(void **state)
 	fake_free(f);
 }
 
+static void who_is_sent_away_because_of_our_disk_does_not_flap(void **state)
+{
+	struct fake *f = begin("max_reconnects_per_minute", 5);
+	struct peer_login who = { .id = "d1", .user = "device:d1", .version = 5 };
+	(void)state;
+	fake_start(f);
+	for (int i = 0; i < 20; i++) {
+		struct peer p = peer_up(f, &who, NULL);
+		peer_publish(&p, "devices/d1/telemetry", "1", 2, 1, NULL, 0);
+		fake_turn(f);
+		fake_complete(f, 1, -5);
+		assert_true(p.conn->closing);
+		fake_turn(f);
+	}
+	assert_int_equal(fake_metric(f, "limit_flapping"), 0);
+	fake_free(f);
+}
+
 static void two_clients_with_one_identifier_are_named(void **state)
 {
 	struct fake *f = begin("max_takeovers_per_minute", 3);
@@ -349,6 +367,7 @@ int main(void)
 		cmocka_unit_test(an_address_connects_so_fast),
 		cmocka_unit_test(in_a_storm_kept_sessions_come_first_and_strangers_last),
 		cmocka_unit_test(a_client_that_flaps_is_held_off_and_nobody_else),
+		cmocka_unit_test(who_is_sent_away_because_of_our_disk_does_not_flap),
 		cmocka_unit_test(two_clients_with_one_identifier_are_named),
 		cmocka_unit_test(a_device_beyond_its_rate_waits_and_loses_nothing),
 		cmocka_unit_test(bytes_have_a_rate_too),
