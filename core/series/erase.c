@@ -113,10 +113,10 @@ static int newest_seen(void *ud, const struct series_point *p)
 	return 1;
 }
 
+/* Whatever is there already: it may be an older one that a restart just brought back. */
 int erase_find_latest(struct series_db *db, struct series *s)
 {
 	struct newest newest = { db, s };
-	struct series_latest latest;
 	struct series_query q = { .series = s,
 		                  .from_ns = INT64_MIN,
 		                  .to_ns = INT64_MAX,
@@ -124,19 +124,51 @@ int erase_find_latest(struct series_db *db, struct series *s)
 		                  .newest_first = true,
 		                  .point = newest_seen,
 		                  .ud = &newest };
-	series_db_latest(db, s, &latest);
-	return latest.type == SB_T_NULL ? series_db_query(db, &q) : 0;
+	return series_db_query(db, &q);
+}
+
+static void find_of(struct series_db *db, const struct tomb *t, struct catalog *catalog)
+{
+	struct series_latest latest;
+	for (uint8_t c = 0; c < ROW_COLUMNS_MAX; c++) {
+		struct series *s = t->columns >> c & 1 ? catalog_at(catalog, t->stream, c) : NULL;
+		if (!s)
+			continue;
+		series_db_latest(db, s, &latest);
+		if (latest.type == SB_T_NULL)
+			(void)erase_find_latest(db, s);
+	}
 }
 
 void erase_find_all(struct series_db *db, struct tombs *tombs, struct catalog *catalog)
 {
 	struct tombs_view *v = tombs_view(tombs);
 	for (size_t i = 0; v && i < v->n; i++)
-		for (uint8_t c = 0; c < ROW_COLUMNS_MAX; c++) {
-			struct series *s = catalog_at(catalog, v->at[i].stream, c);
-			if (s && (v->at[i].columns >> c & 1))
-				(void)erase_find_latest(db, s);
-		}
+		find_of(db, &v->at[i], catalog);
+	tombs_view_drop(v);
+}
+
+uint64_t erase_newest(struct tombs *tombs)
+{
+	struct tombs_view *v = tombs_view(tombs);
+	uint64_t newest = 0;
+	for (size_t i = 0; v && i < v->n; i++)
+		newest = MAX(newest, v->at[i].seq);
+	tombs_view_drop(v);
+	return newest;
+}
+
+void erase_forget_since(struct series_db *db, struct tombs *tombs, struct catalog *catalog,
+                        struct latest *latest, uint64_t seq)
+{
+	struct tombs_view *v = tombs_view(tombs);
+	for (size_t i = 0; v && i < v->n; i++) {
+		const struct tomb *t = &v->at[i];
+		if (t->seq <= seq)
+			continue;
+		latest_forget(latest, t->stream, t->columns, t->from_ns, t->last_ns);
+		find_of(db, t, catalog);
+	}
 	tombs_view_drop(v);
 }
 

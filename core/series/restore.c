@@ -73,8 +73,9 @@ static int32_t chunk_seen(void *ud, const struct sb_chunk *c, uint64_t seq)
 	return 0;
 }
 
+/* What came from the journal may be older than what blocks hold: late, or imported. */
 static bool stream_lacks(struct catalog *catalog, struct latest *latest, uint32_t stream,
-                         bool whole)
+                         int64_t sure_ns, bool whole)
 {
 	struct series_latest v;
 	bool lacks = false;
@@ -83,15 +84,16 @@ static bool stream_lacks(struct catalog *catalog, struct latest *latest, uint32_
 		if (!s)
 			break;
 		latest_get(latest, s, &v);
-		lacks |= v.type == SB_T_NULL;
-		if (whole && v.type != SB_T_NULL)
+		bool sure = v.type != SB_T_NULL && v.ts_ns >= sure_ns;
+		lacks |= !sure;
+		if (whole && sure)
 			return false;
 	}
 	return lacks;
 }
 
 int restore_latest(const struct blocks *blocks, struct catalog *catalog, struct latest *latest,
-                   int64_t from_ns, bool whole)
+                   int64_t from_ns, int64_t sure_ns, bool whole)
 {
 	uint32_t end = catalog_streams(catalog);
 	_own_(freep) uint32_t *streams = malloc(end * sizeof(*streams));
@@ -102,7 +104,7 @@ int restore_latest(const struct blocks *blocks, struct catalog *catalog, struct 
 		.size = sizeof(scan), .streams = streams, .from_ns = from_ns, .to_ns = INT64_MAX
 	};
 	for (uint32_t s = 1; s < end; s++)
-		if (stream_lacks(catalog, latest, s, whole))
+		if (stream_lacks(catalog, latest, s, sure_ns, whole))
 			streams[scan.n_streams++] = s;
 	re->latest = latest;
 	re->tombs = tombs_view(blocks->tombs);

@@ -51,6 +51,8 @@ struct series_db {
 	struct tombs tombs;
 	struct damage damage;
 	struct compact compact;
+	int64_t restored_ns; /* while latest values are read: all that blocks hold from then on are
+	                      */
 	_Atomic uint64_t corrupt;
 };
 
@@ -160,10 +162,15 @@ int series_db_replay(struct series_db *db, uint64_t seq, struct sb_bytes points)
 static void restore_recent(struct series_db *db)
 {
 	struct sb_store_stats stats;
+	int64_t sure = INT64_MIN; /* blocks end there */
 	int64_t newest = clock_utc();
-	if (blocks_stats(&db->blocks, &stats) >= 0 && stats.blocks)
+	if (blocks_stats(&db->blocks, &stats) >= 0 && stats.blocks) {
 		newest = MIN(newest, stats.t_max_ns);
-	int r = restore_latest(&db->blocks, db->config.catalog, db->latest, newest - HOUR, false);
+		sure = stats.t_max_ns;
+	}
+	db->restored_ns = newest - HOUR;
+	int r = restore_latest(&db->blocks, db->config.catalog, db->latest, db->restored_ns, sure,
+	                       false);
 	if (r < 0)
 		(void)log_warn(r, "cannot read the latest values of the last hour");
 }
@@ -172,12 +179,15 @@ static void restore_rest(void *ud)
 {
 	struct series_db *db = ud;
 	int64_t now = clock_utc();
-	int r = restore_latest(&db->blocks, db->config.catalog, db->latest, now - 24 * HOUR, false);
-	if (r >= 0)
-		r = restore_latest(&db->blocks, db->config.catalog, db->latest, now - 720 * HOUR,
-		                   false);
-	if (r >= 0)
-		r = restore_latest(&db->blocks, db->config.catalog, db->latest, INT64_MIN, true);
+	uint64_t seq = erase_newest(&db->tombs);
+	const int64_t from[] = { now - 24 * HOUR, now - 720 * HOUR, INT64_MIN };
+	int r = 0;
+	for (size_t i = 0; i < ARRAY_LEN(from) && r >= 0; i++) {
+		r = restore_latest(&db->blocks, db->config.catalog, db->latest, from[i],
+		                   db->restored_ns, from[i] == INT64_MIN);
+		db->restored_ns = MIN(db->restored_ns, from[i]);
+	}
+	erase_forget_since(db, &db->tombs, db->config.catalog, db->latest, seq);
 	if (r < 0)
 		(void)log_warn(r, "cannot read old latest values");
 }
