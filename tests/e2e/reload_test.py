@@ -261,17 +261,18 @@ def test_sections_come_and_go():
 
 def test_every_key_says_when_it_holds():
     with Site() as p:
-        assert p.reload(log="level = debug", journal="linger = 1ms", io="threads = 2") == {
-            "log.level": "live", "journal.linger": "restart", "io.threads": "restart"}
+        changes = p.reload(log="level = debug", journal="linger = 500us", io="threads = 2")
+        assert changes == {
+            "log.level": "live", "journal.linger": "restart", "io.threads": "restart"}, changes
         p.reload(mqtt="listen = 127.0.0.1:0\nlisten = 127.0.0.1:0\nanonymous = yes")
         assert "level=debug" in p.log()
         assert "mqtt runs on io/0" in p.log()  # of two that are wanted only one is there
         assert p.call("system.info")["config"]["waiting"] == "io.threads, journal.linger"
-        assert "journal.linger = 1ms waits for the next start" in p.log()
+        assert "journal.linger = 500us waits for the next start" in p.log()
         lines = {(line["section"], line["key"]): line for line in p.call("system.config")["lines"]}
         assert lines["log", "level"]["value"] == "debug" and lines["log", "level"]["origin"].endswith("signalbox.conf:2")
         linger = lines["journal", "linger"]
-        assert linger["value"] == "0" and linger["next_start"] == "1ms" and linger["origin"] == "default"
+        assert linger["value"] == "0" and linger["next_start"] == "500us" and linger["origin"] == "default"
         assert lines["mqtt", "anonymous"]["value"] == "yes"
         assert p.reload(journal=None, io=None) == {}
         assert "waiting" not in p.call("system.info")["config"]
