@@ -35,6 +35,7 @@
 #include "series/tierpass.h"
 #include "series/tiers.h"
 #include "series/tombs.h"
+#include "series/usage.h"
 
 #define HOUR       (3600 * NS_PER_S)
 #define HEAD_TIMES 4 /* so often what a flush takes may wait in memory when the store fails */
@@ -455,6 +456,16 @@ void series_db_damage(struct series_db *db, int64_t from_ns, int64_t to_ns, stru
 {
 	damage_report(&db->damage, &db->blocks, db->config.catalog,
 	              &(struct damage_want){ from_ns, to_ns, gaps, room }, out);
+}
+
+int series_db_usage(struct series_db *db, int64_t since_ns, struct series_usage *out)
+{
+	return usage_classes(&db->blocks, since_ns, out);
+}
+
+int series_db_usage_devices(struct series_db *db, const struct series_usage_reader *reader)
+{
+	return usage_devices(&db->blocks, db->config.catalog, reader);
 }
 
 bool series_db_make_room(struct series_db *db)

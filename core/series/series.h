@@ -211,8 +211,7 @@ struct series_space {
 	uint64_t aged_blocks, aged_bytes;                       /* dropped by age */
 };
 void series_db_space(const struct series_db *db, struct series_space *out); /* any thread */
-/* Any thread that found the disk full: true if there is room now, once. */
-struct series_compaction { /* since the start */
+struct series_compaction {                                                  /* since the start */
 	uint64_t runs, failures;
 	uint64_t blocks_in; /* became one each run */
 	uint64_t rows_in, rows_out, bytes_in, bytes_out;
@@ -233,7 +232,28 @@ struct series_damage {
 /* Gaps in [from, to): of chunks found since the start, and of blocks. Threads that may block. */
 void series_db_damage(struct series_db *db, int64_t from_ns, int64_t to_ns, struct series_gap *gaps,
                       uint32_t room, struct series_damage *out);
+/* Any thread that found the disk full: true if there is room now, once. */
 bool series_db_make_room(struct series_db *db);
+
+/* ---- what blocks take up; threads that may block */
+struct series_usage {
+	struct series_usage_class {
+		char name[33]; /* of a retention class or tier */
+		uint64_t blocks, bytes, rows;
+		int64_t t_min_ns, t_max_ns;
+	} classes[32];
+	uint32_t n;
+	uint64_t bytes, bytes_recent; /* recent: of times since since_ns */
+};
+/* -EOPNOTSUPP: the store is of 1.0. */
+int series_db_usage(struct series_db *db, int64_t since_ns, struct series_usage *out);
+/* Reads every chunk there is: it takes as long as reading the disk. device_no 0: nobody's any more.
+ * Negative stops. */
+struct series_usage_reader {
+	int (*chunk)(void *ud, uint32_t device_no, uint64_t bytes);
+	void *ud;
+};
+int series_db_usage_devices(struct series_db *db, const struct series_usage_reader *reader);
 
 /* ---- copies; threads that may block */
 struct sb_copy;

@@ -1,9 +1,10 @@
 """Many series at once: choosing them, pages, cursors over a restart, taking a call back, wrong parameters."""
 import asyncio
 import json
+import subprocess
 
 import websockets
-from harness import ApiError, Platform, eventually, mosquitto_pub, run
+from harness import SIGNALBOX, ApiError, Platform, eventually, mosquitto_pub, run
 
 T0 = 1_700_000_000_000
 DEVICES, POINTS = 12, 300
@@ -42,6 +43,22 @@ def refused(p, name, field, **params):
         assert e.error["data"].get("remedy"), e.error
         return
     raise AssertionError(f"{params} was not refused")
+
+
+def test_storage_says_what_values_take_up():
+    with Platform("series.flush-every=1s", "storage.compaction=0") as p:
+        fill(p)
+        files = lambda: [f.stat().st_size for f in (p.data / "series").glob("raw/*/*.blk")]  # noqa: E731
+        assert eventually(lambda: files() and p.call("system.info")["series"]["head_rows"] == 0)
+        usage = p.call("storage.usage", devices=3)
+        raw = {c["name"]: c for c in usage["classes"]}["raw"]
+        assert raw["blocks"] == len(files()) and raw["bytes"] == sum(files()), (raw, files())
+        assert raw["from"] == T0 and raw["to"] == T0 + (POINTS - 1) * 1000 and raw["rows"] >= DEVICES * POINTS
+        devices = [d["bytes"] for d in usage["devices"]]
+        assert len(devices) == 3 and sorted(devices, reverse=True) == devices and 0 < sum(devices) < usage["bytes"]
+        assert "devices" not in p.call("storage.usage") and usage["bytes_free"] < usage["bytes_total"]
+        said = subprocess.run([SIGNALBOX, "storage", "--devices", "1", "--data", p.data], capture_output=True, text=True)
+        assert said.returncode == 0 and "CLASS" in said.stdout and "dev" in said.stdout, said
 
 
 def test_pages_over_a_restart_give_every_point_once():

@@ -486,6 +486,44 @@ export interface Methods {
       must_change?: boolean;
     };
   };
+  /** What is on the disk: bytes per class of values and per device, growth, and how long there is room. Role: viewer. */
+  "storage.usage": {
+    params: {
+      /** so many devices with the most bytes; every block is read for that, which takes as long as reading the disk; default 0 */
+      devices?: number;
+    };
+    result: {
+      /** of all blocks; what is in memory and in the journal is not in blocks yet */
+      bytes: number;
+      /** of the file system */
+      bytes_free: number;
+      /** of the file system */
+      bytes_total: number;
+      /** below so many free bytes the oldest values go */
+      low_water: number;
+      /** bytes a day: of values of the last seven days, or of as long as there are any, at least one */
+      growth_per_day: number;
+      /** until low water at this pace, without what retention gives back; absent: nothing grows */
+      days_left?: number;
+      classes: {
+        /** raw, a tier (1m, 1h, 1d), or what series.class says */
+        name: string;
+        blocks: number;
+        bytes: number;
+        rows: number;
+        /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+        from: number;
+        /** milliseconds since 1970 UTC; the fraction is kept to a microsecond */
+        to: number;
+      }[];
+      /** those with the most first */
+      devices?: {
+        id: string;
+        /** of its chunks */
+        bytes: number;
+      }[];
+    };
+  };
   /** Ends a live query or subscription of this connection. Role: viewer. */
   "subscription.cancel": {
     params: {
