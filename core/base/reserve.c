@@ -13,7 +13,7 @@
 
 struct reserve {
 	pthread_mutex_t lock; /* while the file changes */
-	_Atomic bool is_held;
+	_Atomic uint64_t held;
 	uint64_t bytes;
 	int fd; /* -1: not opened yet. Kept, because opening needs room too */
 	char path[];
@@ -57,7 +57,7 @@ static int allocate(struct reserve *reserve)
 		r = -errno;
 	if (r == 0 && fsync(reserve->fd) < 0)
 		r = -errno;
-	if (r < 0 && ftruncate(reserve->fd, 0) < 0)
+	if (r < 0 && ftruncate(reserve->fd, (off_t)reserve->held) < 0)
 		(void)unlink(reserve->path);
 	return r;
 }
@@ -67,26 +67,27 @@ int reserve_make(struct reserve *reserve)
 	int r = 0;
 
 	pthread_mutex_lock(&reserve->lock);
-	if (reserve->bytes && !reserve->is_held)
+	if (reserve->held < reserve->bytes)
 		r = allocate(reserve);
-	reserve->is_held = reserve->bytes && r == 0;
+	if (r == 0)
+		reserve->held = reserve->bytes;
 	pthread_mutex_unlock(&reserve->lock);
 	return r;
 }
 
-bool reserve_release(struct reserve *reserve)
+bool reserve_shrink(struct reserve *reserve, uint64_t bytes)
 {
 	pthread_mutex_lock(&reserve->lock);
-	bool had = reserve->is_held && ftruncate(reserve->fd, 0) == 0;
+	bool had = reserve->held > bytes && ftruncate(reserve->fd, (off_t)bytes) == 0;
 	if (had)
-		reserve->is_held = false;
+		reserve->held = bytes;
 	pthread_mutex_unlock(&reserve->lock);
 	return had;
 }
 
-bool reserve_is_held(const struct reserve *reserve)
+uint64_t reserve_held(const struct reserve *reserve)
 {
-	return reserve->is_held;
+	return reserve->held;
 }
 
 uint64_t reserve_bytes(const struct reserve *reserve)

@@ -94,7 +94,7 @@ static int blocks_write_all(struct flush *f)
 	while ((r = encoder_block(f->encoder, &block)) > 0) {
 		block.class_ = sb_str_of(class_, strlen(class_));
 		r = block_write(f, &block);
-		if (r == -ENOSPC && keeper_make_room(f->keeper))
+		if (r == -ENOSPC && keeper_make_room(f->keeper, false))
 			continue;
 		if (r < 0)
 			return log_error(r,

@@ -84,9 +84,15 @@ static uint64_t reserve_wanted(const struct keeper *k)
 	return k->config->reserve ? reserve_bytes(k->config->reserve) : 0;
 }
 
-static bool give_back(struct keeper *k)
+static bool is_whole(const struct keeper *k)
 {
-	if (!k->config->reserve || !reserve_release(k->config->reserve))
+	return reserve_held(k->config->reserve) == reserve_wanted(k);
+}
+
+/* All but `keep`. */
+static bool give_back(struct keeper *k, uint64_t keep)
+{
+	if (!k->config->reserve || !reserve_shrink(k->config->reserve, keep))
 		return false;
 	journal_hold(k->config->journal, true);
 	k->holds = true;
@@ -94,9 +100,9 @@ static bool give_back(struct keeper *k)
 	k->least = UINT64_MAX;
 	pthread_mutex_unlock(&k->lock);
 	(void)log_warn(0,
-	               "the disk is full: the reserve of %.0f MiB is given back for what is on its "
-	               "way; free space, or messages are not acknowledged soon",
-	               (double)reserve_wanted(k) / MIB);
+	               "the disk is full: %s the reserve of %.0f MiB is given back for what is on "
+	               "its way; free space, or messages are not acknowledged soon",
+	               keep ? "most of" : "the rest of", (double)reserve_wanted(k) / MIB);
 	return true;
 }
 
@@ -132,9 +138,9 @@ static void see_to_reserve(struct keeper *k)
 
 	if (!bytes)
 		return;
-	if (reserve_is_held(k->config->reserve)) {
+	if (is_whole(k)) {
 		if (k->free < bytes / 4)
-			(void)give_back(k);
+			(void)give_back(k, bytes / 4);
 	} else if (is_room_again(k, bytes)) {
 		make_reserve(k);
 	} else if (!k->holds && k->free < bytes / 4) { /* too full from the start */
@@ -146,9 +152,9 @@ static void see_to_reserve(struct keeper *k)
 	look(k);
 }
 
-bool keeper_make_room(struct keeper *k)
+bool keeper_make_room(struct keeper *k, bool for_documents)
 {
-	bool made = give_back(k);
+	bool made = give_back(k, reserve_wanted(k) / 4) || (for_documents && give_back(k, 0));
 
 	if (made) {
 		pthread_mutex_lock(&k->lock);
@@ -162,7 +168,7 @@ bool keeper_allows_block(struct keeper *k)
 {
 	uint64_t bytes = reserve_wanted(k);
 
-	if (!bytes || reserve_is_held(k->config->reserve))
+	if (!bytes || reserve_held(k->config->reserve))
 		return true;
 	look(k);
 	return k->free >= bytes / 4;
@@ -369,7 +375,7 @@ static void tell_state(struct keeper *k)
 	uint64_t bytes = reserve_wanted(k);
 	enum series_space_state state = SERIES_SPACE_OK;
 
-	if (bytes && !reserve_is_held(k->config->reserve))
+	if (bytes && !is_whole(k))
 		state = SERIES_SPACE_RESERVE;
 	else if (k->is_low)
 		state = k->said_kept ? SERIES_SPACE_KEPT : SERIES_SPACE_LOW;
@@ -461,9 +467,7 @@ void keeper_stats(const struct keeper *k, struct series_space *out)
 		.total = k->total,
 		.low_water = k->config->low_water,
 		.reserve = reserve_wanted(k),
-		.reserve_held = k->config->reserve && reserve_is_held(k->config->reserve)
-		                        ? reserve_wanted(k)
-		                        : 0,
+		.reserve_held = k->config->reserve ? reserve_held(k->config->reserve) : 0,
 		.low_blocks = k->low_blocks,
 		.low_bytes = k->low_bytes,
 		.aged_blocks = k->aged_blocks,

@@ -50,7 +50,7 @@ int keeper_start(struct keeper *k);
 void keeper_stop(struct keeper *k);
 void keeper_turn(struct keeper *k); /* what the thread does, twice a second */
 /* Any thread: a write found the disk full. True: there is room now, try again. */
-bool keeper_make_room(struct keeper *k);
+bool keeper_make_room(struct keeper *k, bool for_documents);
 /* Blocks leave the rest of the reserve to documents. */
 bool keeper_allows_block(struct keeper *k);
 /* Nothing is written anew while room is short. */

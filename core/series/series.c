@@ -470,7 +470,7 @@ int series_db_usage_devices(struct series_db *db, const struct series_usage_read
 
 bool series_db_make_room(struct series_db *db)
 {
-	return keeper_make_room(&db->keeper);
+	return keeper_make_room(&db->keeper, true);
 }
 
 int series_db_copy(struct series_db *db, const struct sb_copy *copy)

@@ -232,7 +232,7 @@ struct series_damage {
 /* Gaps in [from, to): of chunks found since the start, and of blocks. Threads that may block. */
 void series_db_damage(struct series_db *db, int64_t from_ns, int64_t to_ns, struct series_gap *gaps,
                       uint32_t room, struct series_damage *out);
-/* Any thread that found the disk full: true if there is room now, once. */
+/* Any thread that found the disk full while it wrote a document: true if there is room now. */
 bool series_db_make_room(struct series_db *db);
 
 /* ---- what blocks take up; threads that may block */

@@ -143,10 +143,10 @@ def test_a_full_disk_acknowledges_nothing_loses_nothing_and_goes_on():
             assert len(publisher.acked) > 100
             # Now and then it tries whether there is room again.
             assert eventually(lambda: p.call("system.info")["health"] == "degraded"), p.call("system.info")
-            assert p.call("system.info")["storage"]["reserve_held"] == 0, p.call("system.info")
+            assert p.call("system.info")["storage"]["reserve_held"] < 2 * MIB, p.call("system.info")
             assert "all that is left is younger than storage.keep" in p.log()
             assert not re.search("low water: dropped", p.log())
-            assert reserve_on_disk(p) == 0
+            assert reserve_on_disk(p) < 2 * MIB  # what is left is for documents alone
             # Documents still find room, and so does the end.
             p.call("device.update", id="d1", name="boiler")
             assert numbers(p)[0] == 0

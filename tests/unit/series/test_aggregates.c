@@ -51,7 +51,9 @@ static bool number_of(const struct series_point *p, double *v)
 static bool same(const struct series_point *a, const struct series_point *b)
 {
 	double x, y;
-	bool numbers = number_of(a, &x) & number_of(b, &y);
+	bool first = number_of(a, &x);
+	bool second = number_of(b, &y);
+	bool numbers = first && second;
 	if ((a->type == SB_T_STR) != (b->type == SB_T_STR) ||
 	    (a->type == SB_T_BOOL) != (b->type == SB_T_BOOL))
 		return false;

@@ -234,7 +234,7 @@ static void a_full_disk_gets_it_back_and_the_journal_none_of_it(void **state)
 	(void)turn(500 * MIB, &s);
 	assert_int_equal(turn(RESERVE / 4, &s), SERIES_SPACE_OK);
 	assert_int_equal(turn(RESERVE / 4 - 1, &s), SERIES_SPACE_RESERVE);
-	assert_int_equal(on_disk(), 0);
+	assert_int_equal(on_disk(), RESERVE / 4);
 	assert_true(fake_journal.hold);
 	assert_int_equal(turn(RESERVE, &s), SERIES_SPACE_RESERVE);
 	assert_int_equal(turn(RESERVE + RESERVE / 2 - 1, &s), SERIES_SPACE_RESERVE);
@@ -250,12 +250,15 @@ static void whoever_finds_the_disk_full_gets_it_once(void **state)
 
 	(void)state;
 	config.reserve = reserve;
-	assert_false(keeper_make_room(&keeper));
+	assert_false(keeper_make_room(&keeper, true));
 	(void)turn(500 * MIB, &s);
-	assert_true(keeper_make_room(&keeper));
-	assert_int_equal(on_disk(), 0);
+	assert_true(keeper_make_room(&keeper, false));
 	assert_true(fake_journal.hold);
-	assert_false(keeper_make_room(&keeper));
+	assert_false(keeper_make_room(&keeper, false));
+	assert_int_equal(on_disk(), RESERVE / 4); /* which is for documents alone */
+	assert_true(keeper_make_room(&keeper, true));
+	assert_int_equal(on_disk(), 0);
+	assert_false(keeper_make_room(&keeper, true));
 }
 
 static void what_was_given_back_makes_no_new_reserve(void **state)
@@ -266,9 +269,10 @@ static void what_was_given_back_makes_no_new_reserve(void **state)
 	config.reserve = reserve;
 	config.low_water = 0;
 	(void)turn(500 * MIB, &s);
-	assert_true(keeper_make_room(&keeper)); /* 3 MiB were free, a block of 4 did not fit */
+	assert_true(
+		keeper_make_room(&keeper, false)); /* 3 MiB were free, a block of 4 did not fit */
 	assert_int_equal(turn(3 * MIB + RESERVE, &s), SERIES_SPACE_RESERVE);
-	assert_true(keeper_make_room(&keeper) == false && fake_journal.hold);
+	assert_true(!keeper_make_room(&keeper, false) && fake_journal.hold);
 	assert_int_equal(turn(3 * MIB, &s), SERIES_SPACE_RESERVE); /* the block is written */
 	assert_int_equal(turn(3 * MIB + RESERVE - 1, &s), SERIES_SPACE_RESERVE);
 	assert_int_equal(turn(3 * MIB + RESERVE, &s), SERIES_SPACE_OK);
@@ -283,7 +287,7 @@ static void low_water_makes_room_for_a_reserve_that_was_given_back(void **state)
 	config.reserve = reserve;
 	config.low_water = RESERVE;
 	(void)turn(500 * MIB, &s);
-	assert_true(keeper_make_room(&keeper));
+	assert_true(keeper_make_room(&keeper, false));
 	fake_store.droppable = 100;
 	assert_int_equal(turn(RESERVE, &s), SERIES_SPACE_RESERVE);
 	assert_int_equal(fake_store.order.bytes, 2 * RESERVE + RESERVE / 8);
@@ -299,7 +303,9 @@ static void its_last_quarter_is_not_for_blocks(void **state)
 	(void)turn(500 * MIB, &s);
 	room = 0;
 	assert_true(keeper_allows_block(&keeper));
-	assert_true(keeper_make_room(&keeper));
+	assert_true(keeper_make_room(&keeper, false));
+	assert_true(keeper_allows_block(&keeper)); /* the quarter is still held */
+	assert_true(keeper_make_room(&keeper, true));
 	room = RESERVE / 4;
 	assert_true(keeper_allows_block(&keeper));
 	room = RESERVE / 4 - 1;
